@@ -133,6 +133,10 @@ class Piece:
     transform: Matrix  # from the found image to the registered one
 
 
+MIN_VISIBLE_PART, MAX_VISIBLE_PART = 0.2, 0.8
+"""Fractions of the overlap between which the visible part of a work is stated. Below, the agreement may be chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """Measurements of the comparison of an image with a registered image.
@@ -180,6 +184,13 @@ class Verification:
     related: float | None = None
     exposure: float | None = None
     figures: Mapping[str, float | None] = field(default_factory=dict, hash=False)
+
+    @property
+    def visible_part(self) -> float | None:
+        """Fraction of the overlap that shows the same content, if a good part of it is covered, removed or changed."""
+        fraction = self.figures.get("visible")
+        is_partial = fraction is not None and MIN_VISIBLE_PART <= fraction < MAX_VISIBLE_PART
+        return fraction if is_partial and self.transform is not None and not self.pieces else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ slightly more similar than those used for fitting.
 """
 REFERENCE_WORKS, LIMIT_PER_DECADE = 1000, 0.5
 """Number of works for which the limit for related is valid, and its increase per factor of 10 of works."""
+REVIEW_WEIGHTS = {"visible": 3.0}
+"""Weights of further terms that count for a review only."""
 REVIEW_LOG_ODDS = -0.3
 """Log odds of the exposure from which review is needed, with equal weight of copies and other pairs. A missed copy
 costs more than the review of another photograph of the scene; below it, pairs under one news bar would be reviewed."""
@@ -121,6 +123,7 @@ class FittingData:
             certain_limit=max(
                 REVIEW_LOG_ODDS, round(float(exposure_odds.max(initial=REVIEW_LOG_ODDS)) + EXPOSURE_MARGIN, 2)
             ),
+            review_weights=REVIEW_WEIGHTS,
             provenance=provenance,
         )
 
@@ -128,8 +131,9 @@ class FittingData:
         """Return the decision on each pair, by name. Pages and collages are never certain."""
         rows, related = self.whole.select_likeliest(odds_model.related)
         exposure = compute_odds(odds_model.exposure, rows)
+        review = compute_odds(odds_model.review_question, rows)
         is_certain = (exposure >= odds_model.certain_limit) & ~self.composed
-        grades = np.where(is_certain, "certain", np.where(exposure >= odds_model.review_limit, "review", "related"))
+        grades = np.where(is_certain, "certain", np.where(review >= odds_model.review_limit, "review", "related"))
         return np.where(related >= odds_model.related_limit, grades, "none")
 
 
@@ -181,6 +185,7 @@ def format_odds_model(odds_model: OddsModel) -> str:
             **_question_as_dict(odds_model.exposure),
             "review": odds_model.review_limit,
             "certain": odds_model.certain_limit,
+            "review_weights": dict(odds_model.review_weights),
         },
     }
     if odds_model.provenance is not None:

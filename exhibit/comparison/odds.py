@@ -24,5 +24,10 @@ OTHER_PICTURE_FRACTION, PIECES_OTHER_PICTURE_FRACTION = 0.15, 0.5
 """Fractions of the overlap from which a part that shows another image counts fully: if the other patches are in place
 as a whole, and if they are in place piece by piece. A bar over a fifth of a copy leaves the rest in place.
 """
+VISIBLE_RANGE, VISIBLE_EXCESS_RANGE = (0.2, 0.4), (1.5, 3.0)
+"""Fractions of the patches in the visible part: up to the first, the part does not count, because unrelated images may
+share a bar or a frame; from the second, it counts fully. Excess in that part: up to the first, it counts fully; from
+the second, not at all, because other photographs of a scene start at 2.3.
+"""
 MAX_COPIES = 8
 """Maximum number of copies of one image that are searched for in another."""

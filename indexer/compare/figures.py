@@ -17,11 +17,12 @@ from indexer.compare.pieces import align_in_pieces
 from indexer.picture.features import Features
 
 MAX_HASH_DISTANCE = 90
-"""Maximum distance in bits at which the alignment of two hashes is tried as well. In a quick comparison of a picture
-without panels and inset, more distant hashes are ignored. This limit loses none of 620 copies among 467 works, and none
-of 195 real ones; 88 bits lose one."""
+"""Maximum distance in bits at which the alignment of two hashes is tried as well. This limit loses none of 620 copies
+among 467 works, and none of 195 real ones; 88 bits lose one."""
 MIN_DENSE = 0.25
 """Fraction of matching windows above which the fit is measured, which takes ten times as long."""
+MIN_FIT_INLIERS = 12
+"""Number of inliers from which the fit is measured in any case: most of the work may be covered or removed."""
 MIN_TEXTURED_WINDOWS = 100
 """Minimum number of windows in the overlap for a meaningful fraction."""
 
@@ -48,6 +49,10 @@ class Figures:
         another: largest part that is textured in both pictures but does not agree, as a fraction of the overlap.
         pieces_another: as ``another``, with the pieces.
         alike: fraction of the overlap that agrees, or is plain in both and equally bright after a linear fit.
+        visible: fraction of the patches in the visible part, where most neighbouring patches show the same content; the
+            rest is covered, removed or changed.
+        visible_in_place: as ``in_place``, in the visible part.
+        visible_excess: as ``excess``, in the visible part.
     """
 
     hamming: int
@@ -67,6 +72,9 @@ class Figures:
     another: float | None = None
     pieces_another: float | None = None
     alike: float | None = None
+    visible: float | None = None
+    visible_in_place: float | None = None
+    visible_excess: float | None = None
 
     @classmethod
     def from_dict(cls, figures: Mapping[str, float | None]) -> "Figures":
@@ -114,7 +122,7 @@ def measure_alignments(
             compare_windows(found_picture, registered_picture, alignment.transform, registered_picture.masked_boxes)
         )
         figures = replace(base_figures, inliers=alignment.inliers, dense=dense)
-        if dense < MIN_DENSE:
+        if dense < MIN_DENSE and alignment.inliers < MIN_FIT_INLIERS:
             yield Measurement(figures, alignment.transform, None)
             continue
         fit = measure_fit(found_picture, registered_picture, alignment.transform)
@@ -128,6 +136,9 @@ def measure_alignments(
             in_place=fit.in_place,
             drift=fit.drift,
             excess=fit.excess,
+            visible=fit.visible,
+            visible_in_place=fit.visible_in_place,
+            visible_excess=fit.visible_excess,
         )
         yield Measurement(figures, fit.transform, fit)
 

@@ -39,6 +39,9 @@ MIN_NOISE = 0.05
 """Minimum uncertainty of a patch's position, in pixels."""
 MIN_PATCHES = 12
 NEIGHBOURING_PATCHES = 9
+MAX_VISIBLE_SHIFT, MIN_VISIBLE_FRACTION, MIN_VISIBLE_PATCHES = 1.5, 0.55, 40
+"""Maximum displacement in pixels of a patch that shows the same content, minimum fraction of such patches among a
+patch's neighbours in the visible part, and minimum number of patches for a visible part."""
 FIT_TOLERANCE = 1.0
 FAR_SHIFT = 9.0
 
@@ -55,6 +58,9 @@ class Fit:
     in_place: float  # fraction of them found within half a pixel of the coarser picture
     drift: float  # common displacement of neighbouring patches in such pixels; the 80th percentile
     excess: float  # median displacement of the patches found, divided by the displacement that noise explains
+    visible: float = 0.0  # fraction of the patches in the visible part: neighbouring patches show the same content
+    visible_in_place: float = 0.0  # as `in_place`, in the visible part
+    visible_excess: float = FAR_SHIFT  # as `excess`, in the visible part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +135,7 @@ def summarize_patches(patches: Patches, transform: NDArray[np.float64]) -> Fit:
         _compute_fraction_in_place(patches),
         _compute_drift(patches),
         compute_excess(patches),
+        *_measure_visible_part(patches),
     )
 
 
@@ -304,12 +311,37 @@ def _compute_fraction_in_place(patches: Patches) -> float:
     return patches.in_place_count / len(patches.is_found)
 
 
-def compute_excess(patches: Patches) -> float:
-    """Compute the median displacement of the patches found, divided by the displacement that noise explains."""
-    if patches.is_found.sum() < MIN_PATCHES:
+def compute_excess(patches: Patches, selection: NDArray[np.bool_] | None = None) -> float:
+    """Compute the median displacement of the patches found, divided by the displacement that noise explains.
+
+    ``selection``, shape (n,), restricts it to some of the patches.
+    """
+    is_found = patches.is_found if selection is None else patches.is_found & selection
+    if is_found.sum() < MIN_PATCHES:
         return FAR_SHIFT
-    noise = np.maximum(patches.noise[patches.is_found], MIN_NOISE)
-    return float(min(np.median(patches.lengths[patches.is_found] / noise), FAR_SHIFT))
+    noise = np.maximum(patches.noise[is_found], MIN_NOISE)
+    return float(min(np.median(patches.lengths[is_found] / noise), FAR_SHIFT))
+
+
+def _measure_visible_part(patches: Patches) -> tuple[float, float, float]:
+    """Measure the part of the work that is neither covered nor removed.
+
+    Most neighbours of its patches show the same content, so a single patch that agrees by chance does not count.
+
+    Returns:
+        Fraction of the patches in that part, fraction of them in place, and their excess.
+    """
+    count = len(patches.is_found)
+    if count < MIN_VISIBLE_PATCHES:
+        return 0.0, 0.0, FAR_SHIFT
+    nearest = _find_nearest_patches(patches.registered_points)
+    shows_same = patches.is_found & (patches.lengths < MAX_VISIBLE_SHIFT)
+    is_visible = shows_same[nearest].mean(axis=1) >= MIN_VISIBLE_FRACTION
+    visible_count = int(is_visible.sum())
+    if visible_count < MIN_VISIBLE_PATCHES:
+        return 0.0, 0.0, FAR_SHIFT
+    is_in_place = patches.is_found & (patches.lengths < MAX_IN_PLACE_SHIFT)
+    return visible_count / count, float(is_in_place[is_visible].mean()), compute_excess(patches, is_visible)
 
 
 def _compute_drift(patches: Patches) -> float:
@@ -320,7 +352,11 @@ def _compute_drift(patches: Patches) -> float:
     positions, shifts = patches.registered_points[patches.is_found], patches.shifts[patches.is_found]
     if len(positions) < NEIGHBOURING_PATCHES:
         return FAR_SHIFT
-    squared_distances = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
-    nearest = np.argpartition(squared_distances, NEIGHBOURING_PATCHES - 1, axis=1)[:, :NEIGHBOURING_PATCHES]
-    common_shifts = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
+    common_shifts = np.linalg.norm(np.median(shifts[_find_nearest_patches(positions)], axis=1), axis=1)
     return float(np.percentile(common_shifts, 80))
+
+
+def _find_nearest_patches(positions: Points) -> NDArray[np.intp]:
+    """Return the row numbers of the patches nearest to each patch, itself included, shape (n, 9)."""
+    squared_distances = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
+    return np.argpartition(squared_distances, NEIGHBOURING_PATCHES - 1, axis=1)[:, :NEIGHBOURING_PATCHES]

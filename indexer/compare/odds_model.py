@@ -11,7 +11,7 @@ version of the comparison: anyone who has the measurements in a bundle can calcu
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,8 @@ from exhibit.comparison.odds import (
     UNMEASURED_EXCESS,
     UNMEASURED_ROUGHNESS,
     UNRELATED_HASH_DISTANCE,
+    VISIBLE_EXCESS_RANGE,
+    VISIBLE_RANGE,
 )
 from exhibit.types import Decision
 from indexer.compare.figures import Figures
@@ -51,6 +53,13 @@ def _compute_firm_pieces_fraction(figures: Figures) -> float:
     """Compute the fraction of the registered picture in place in pieces, reduced for displacements above the noise."""
     fraction = _get_value_or(figures.cover, 0.0) * _get_value_or(figures.pieces_in_place, 0.0)
     return fraction * _interpolate_down(_get_value_or(figures.pieces_excess, UNMEASURED_EXCESS), *PIECES_EXCESS_RANGE)
+
+
+def _compute_visible_agreement(figures: Figures) -> float:
+    """Compute the precision of the visible part, reduced for a small part and for displacements above the noise."""
+    size = 1 - _interpolate_down(_get_value_or(figures.visible, 0.0), *VISIBLE_RANGE)
+    precision = _interpolate_down(_get_value_or(figures.visible_excess, UNMEASURED_EXCESS), *VISIBLE_EXCESS_RANGE)
+    return size * precision * _get_value_or(figures.visible_in_place, 0.0)
 
 
 def _interpolate_down(value: float, full_until: float, zero_from: float) -> float:
@@ -86,6 +95,7 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
             _compute_firm_pieces_fraction(figures)
             * _limit_other_picture(figures.pieces_another, PIECES_OTHER_PICTURE_FRACTION)
         ),
+        "visible": _compute_visible_agreement,
     }
 )
 """Terms of the sums by name. Each grows with the evidence for a copy; terms that measure evidence directly are 0 or
@@ -140,6 +150,8 @@ class OddsModel:
         decade: increase of the limit for ten times as many works.
         exposure: whether the found picture shows this exposure.
         review_limit: log odds from which a member should review the match.
+        review_weights: weights of further terms that count for a review only: the visible part of a work may also be
+            in other works, such as the label of another product, so it never makes a match certain.
         certain_limit: log odds from which the match is certain.
         provenance: data to which the weights were fitted, if the file states it.
     """
@@ -151,6 +163,7 @@ class OddsModel:
     exposure: Question
     review_limit: float
     certain_limit: float
+    review_weights: Mapping[str, float] = field(default_factory=dict)
     provenance: Provenance | None = None
 
     def compute_odds(self, figures: Figures, works: int = 0) -> "PairOdds":
@@ -159,8 +172,14 @@ class OddsModel:
             self,
             self.related.compute_log_odds(figures),
             self.exposure.compute_log_odds(figures),
+            self.review_question.compute_log_odds(figures),
             self.compute_limit(works),
         )
+
+    @property
+    def review_question(self) -> Question:
+        """The question for a review: that of the exposure with the further terms."""
+        return Question(self.exposure.intercept, {**self.exposure.weights, **self.review_weights})
 
     def compute_limit(self, works: int) -> float:
         """Return the limit of ``related`` among ``works`` works; it rises with their number, as do chance matches."""
@@ -175,12 +194,14 @@ class PairOdds:
         odds_model: the weights and limits.
         related: log odds that the found picture is related to the work.
         exposure: log odds that it shows this exposure.
+        review: log odds that it, or its visible part, shows this exposure.
         limit: limit of ``related``.
     """
 
     odds_model: OddsModel
     related: float
     exposure: float
+    review: float
     limit: float
 
     @property
@@ -188,9 +209,9 @@ class PairOdds:
         """Decision: ``none`` for unrelated pictures, otherwise by the odds of the exposure."""
         if self.related < self.limit:
             return Decision.NONE
-        if self.exposure < self.odds_model.review_limit:
-            return Decision.RELATED
-        return Decision.REVIEW if self.exposure < self.odds_model.certain_limit else Decision.CERTAIN
+        if self.exposure >= self.odds_model.certain_limit:
+            return Decision.CERTAIN
+        return Decision.RELATED if self.review < self.odds_model.review_limit else Decision.REVIEW
 
 
 @cache
@@ -220,15 +241,19 @@ def parse_odds_model(text: str) -> OddsModel:
         exposure=_parse_question(data["exposure"]),
         review_limit=float(data["exposure"]["review"]),
         certain_limit=float(data["exposure"]["certain"]),
+        review_weights=_parse_weights(data["exposure"]["review_weights"]),
         provenance=Provenance(**data["provenance"]) if "provenance" in data else None,
     )
 
 
 def _parse_question(data: Mapping[str, object]) -> Question:
-    weights = data["weights"]
+    return Question(float(str(data["intercept"])), _parse_weights(data["weights"]))
+
+
+def _parse_weights(weights: object) -> dict[str, float]:
     assert isinstance(weights, dict)
     if unknown_terms := weights.keys() - TERMS.keys():
         raise ValueError(f"There is no term {min(unknown_terms)}.")
     if negative_terms := [name for name, weight in weights.items() if weight < 0]:
         raise ValueError(f"The weight of {negative_terms[0]} is below zero: more agreement would speak against a copy.")
-    return Question(float(str(data["intercept"])), {name: float(weight) for name, weight in weights.items()})
+    return {name: float(weight) for name, weight in weights.items()}

@@ -106,6 +106,8 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
     if result.transform is not None and result.decision is not Decision.NONE:
         lines += _describe_change(result, found_size, registered_size)
         lines.append(f"Shown of the first {result.overlap_work:.0%}; covers {result.overlap_picture:.0%} of the second")
+        if result.visible_part is not None:
+            lines.append(f"Visible part       {result.visible_part:.0%} of that area shows the same content")
         lines.append(f"Mirrored           {'yes' if result.mirrored else 'no'}")
         side = "" if result.rotation in {0, 180} else " counter-clockwise" if result.rotation > 0 else " clockwise"
         lines.append(f"Turned             {abs(result.rotation)}°{side}")

@@ -35,14 +35,13 @@ Floats = NDArray[np.float64]
 def add_survival(found_picture: Features, registered_picture: Features, verification: Verification) -> Verification:
     """Add the map of surviving parts of the registered picture to the measurements of a pair.
 
-    If there was no match, the alignment with the most surviving parts is used. If enough survives, the decision is
-    ``related`` with the reason ``derived``. Plain works are excluded, because they resemble many pictures.
+    If there was no match, or no reliable alignment, the alignment with the most surviving parts is used. If enough
+    survives, the decision is ``related`` with the reason ``derived``. Plain works are excluded, because they resemble
+    many pictures.
     """
     if found_picture.digest == registered_picture.digest:
         return verification
-    if verification.decision is not Decision.NONE:
-        if verification.transform is None:
-            return verification
+    if verification.transform is not None and verification.decision is not Decision.NONE:
         warped_picture = warp_to_thumbnail(
             found_picture, registered_picture, np.array(verification.transform), verification.pieces
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from exhibit.pictures.decode import Limits
 from exhibit.types import Decision
-from indexer.compare.decision import DetailedVerification, verify
+from indexer.compare.decision import DetailedVerification, verify, withhold_unreliable_alignment
 from indexer.picture.features import DEFAULT_LIMITS, Features, Part, extract
 from indexer.search.parts import find_parts, restate_agreement, verify_part
 
@@ -73,7 +73,7 @@ class PictureComparison:
                 best = verification
             if best.decision is Decision.CERTAIN:
                 break
-        return best
+        return withhold_unreliable_alignment(best)
 
     def _select_similar_parts(self, registered_picture: Features) -> list[Part]:
         """Select the parts most similar to a registered picture; none if another model described it."""

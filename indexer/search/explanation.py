@@ -65,6 +65,7 @@ FIGURES: Mapping[str, Sentence] = {
     "firm_alone": Sentence("… also reduced if part of the overlap shows different content in the two pictures"),
     "pieces_firm": Sentence("Share of the original in place after piecewise alignment, reduced for larger shifts"),
     "pieces_firm_clear": Sentence("… also reduced if part of the overlap shows different content in the two pictures"),
+    "visible": Sentence("Precision of the visible part, reduced if it is small or if patches are displaced"),
 }
 """Descriptions of measurements, by the name of the condition or term (:data:`indexer.compare.odds_model.TERMS`)."""
 TERM_FIGURES: Mapping[str, str] = {"hash": "hamming"}
@@ -293,7 +294,7 @@ def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
     yield _create_gate("related", conditions, sentence, *([larger_copy] if small_copy else []), passed=pair.is_match)
     if pair.is_match:
         sentence = Sentence("The found picture may also be another picture of the same scene, or an adaptation.")
-        conditions = _create_sum(odds_model.exposure, figures, odds_model.review_limit)
+        conditions = _create_sum(odds_model.review_question, figures, odds_model.review_limit)
         yield _create_gate("exposure", conditions, sentence, passed=verification.decision is not Decision.RELATED)
 
 

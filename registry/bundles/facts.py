@@ -512,7 +512,11 @@ def build_odds_model_file(services: Services, pipeline: str) -> WeighingFile:
         decade=weights.decade,
     )
     exposure = ExposureWeights(
-        weights.exposure.intercept, weights.exposure.weights, review=weights.review_limit, certain=weights.certain_limit
+        weights.exposure.intercept,
+        weights.exposure.weights,
+        review=weights.review_limit,
+        certain=weights.certain_limit,
+        review_weights=weights.review_weights,
     )
     return WeighingFile(pipeline, related, exposure)
 

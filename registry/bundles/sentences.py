@@ -18,6 +18,10 @@ VISIBLE_AREA = _(
 AGREEMENT = _(
     "In areas where both pictures have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree."
 )
+VISIBLE_PART = _(
+    "Small details show the same content in about %(share)s of the common area; the rest is covered, "
+    "removed or changed."
+)
 SURVIVAL_GRADE = _("Share of the registered picture that remains: grade %(grade)s on a scale of 0 to 5.")
 ADAPTATION_NOTE = _(
     "Parts of the work's outline or structure remain. Whether this is an adaptation is a legal "
@@ -96,6 +100,8 @@ def build_measurement_templates(
         }
         templates += [] if is_derived else [(VISIBLE_AREA, area_fractions)]
         templates.append((AGREEMENT, {"blocks": format_percent(verification.dense), "points": verification.inliers}))
+        if verification.visible_part is not None:
+            templates.append((VISIBLE_PART, {"share": format_percent(verification.visible_part)}))
     if verification.survival:
         templates += [
             (SURVIVAL_GRADE, {"grade": grade_survival_map(verification.survival)}),

@@ -73,11 +73,15 @@ from tests.assets.passkeys import KEY, decision_statement
 WEIGHING = WeighingFile(
     "tests",
     RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0}, 1.5, 1000, 0.5),
-    ExposureWeights(-2.0, {"pieces_firm": 3.0, "pieces_firm_clear": 2.5}, review=0.0, certain=2.4),
+    ExposureWeights(
+        -2.0, {"pieces_firm": 3.0, "pieces_firm_clear": 2.5}, review=0.0, certain=2.4, review_weights={"visible": 3.0}
+    ),
 )
-FIGURES = asdict(
-    Figures(12, inliers=48, dense=0.9, matches=60, agreeing=48, patches=80, in_place=0.9, drift=0.1, excess=1.1)
-) | {"cover": 1.0, "pieces_in_place": 0.92, "pieces_excess": 1.0, "another": 0.0, "pieces_another": 0.0}
+FIGURES = (
+    asdict(Figures(12, inliers=48, dense=0.9, matches=60, agreeing=48, patches=80, in_place=0.9, drift=0.1, excess=1.1))
+    | {"cover": 1.0, "pieces_in_place": 0.92, "pieces_excess": 1.0, "another": 0.0, "pieces_another": 0.0}
+    | {"visible": 0.9, "visible_in_place": 0.95, "visible_excess": 1.0}
+)
 LABELLED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"

@@ -24,6 +24,7 @@ from bench.primitives import PRIMITIVES
 from bench.primitives.chains import compose
 from exhibit.types import Decision
 from indexer.compare.decision import DetailedVerification
+from indexer.compare.figures import Figures
 from indexer.compare.odds_model import load_shipped_model
 from indexer.picture.features import extract
 from indexer.search.comparison import compare_pair
@@ -113,11 +114,12 @@ def is_found(decision: str) -> bool:
 
 
 def _is_firm(verification: DetailedVerification) -> bool:
-    limit = load_shipped_model().review_limit
+    odds_model = load_shipped_model()
     return (
         verification.decision.rank >= Decision.REVIEW.rank
         and (verification.related or 0) >= verification.limit + FIRM_MARGIN
-        and (verification.exposure or 0) >= limit + FIRM_MARGIN
+        and odds_model.review_question.compute_log_odds(Figures.from_dict(verification.figures))
+        >= odds_model.review_limit + FIRM_MARGIN
     )
 
 

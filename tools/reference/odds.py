@@ -27,12 +27,17 @@ FORMULAE = {
     "firm": ("`in_place` · `patches` / 40, at most `in_place`, · (5 − `excess`) / 3, from 0 to 1", "0; 0; 9"),
     "firm_alone": ("`firm` · (1 − `another` / 0.15, at least 0)", "0.15"),
     "pieces_firm": ("`shown` · (2.25 − `pieces_excess`), from 0 to 1", "9"),
+    "visible": (
+        "(`visible` − 0.2) / 0.2, from 0 to 1, · (3 − `visible_excess`) / 1.5, from 0 to 1, · `visible_in_place`",
+        "0; 9; 0",
+    ),
     "pieces_firm_clear": ("`pieces_firm` · (1 − `pieces_another` / 0.5, at least 0)", "0.5"),
 }
 """Formula of each term, and the value used for a missing measurement. The code is in `TERMS`."""
 EXAMPLE_MEASUREMENTS: dict[str, float | None] = {
     "hamming": 122, "inliers": 156, "dense": 0.9965, "matches": 179, "agreeing": 176, "patches": 329,
-    "in_place": 0.9483, "drift": 0.1181, "excess": 1.5183, "another": 0,
+    "in_place": 0.9483, "drift": 0.1181, "excess": 1.5183, "another": 0, "visible": 1, "visible_in_place": 0.9483,
+    "visible_excess": 1.5183,
     **dict.fromkeys(("cover", "roughness", "pieces_in_place", "pieces_excess", "pieces_another")),
 }  # fmt: skip
 """Measurements of a page with the right four fifths of a picture, mirrored and at half size."""

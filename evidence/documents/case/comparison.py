@@ -85,6 +85,8 @@ def build_comparison_blocks(
     if verification.transform is not None:
         sentences.append(wording.render("match.aligned_picture", share=format_percent(verification.overlap_picture)))
         sentences.append(wording.render("match.agreeing", share=format_percent(verification.dense)))
+    if verification.visible_part is not None:
+        sentences.append(wording.render("match.visible", share=format_percent(verification.visible_part)))
     if verification.decision is Decision.RELATED:
         sentences.append(wording.render("match.related_only"))
     build_rows = _build_all_measurement_rows if limits.includes_all_measurements else _build_result_rows

@@ -26,6 +26,8 @@ from exhibit.comparison.odds import (
     UNMEASURED_EXCESS,
     UNMEASURED_ROUGHNESS,
     UNRELATED_HASH_DISTANCE,
+    VISIBLE_EXCESS_RANGE,
+    VISIBLE_RANGE,
 )
 from exhibit.digests import Digest
 from exhibit.types import Count, Decision, Verification
@@ -40,12 +42,14 @@ DENSE_TOLERANCE = 0.05
 """Maximum by which the similarity in the values may exceed the stated similarity, which covers the whole work."""
 FRACTIONS = (
     "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
+    "visible", "visible_in_place",
 )  # fmt: skip
 NON_NEGATIVE_VALUES = (
     "drift",
     "excess",
     "roughness",
     "pieces_excess",
+    "visible_excess",
     "patches",
     "inliers",
     "matches",
@@ -89,6 +93,12 @@ def _compute_piece_firmness(figures: MatchValues) -> float:
     )
 
 
+def _compute_visible_precision(figures: MatchValues) -> float:
+    size = 1 - _scale_falling(_get_number(figures, "visible", 0.0), *VISIBLE_RANGE)
+    noise = _scale_falling(_get_number(figures, "visible_excess", UNMEASURED_EXCESS), *VISIBLE_EXCESS_RANGE)
+    return size * noise * _get_number(figures, "visible_in_place", 0.0)
+
+
 def _scale_falling(value: float, start: float, end: float) -> float:
     return min(1.0, max(0.0, (end - value) / (end - start)))
 
@@ -123,6 +133,7 @@ TERMS: Mapping[str, Callable[[MatchValues], float]] = MappingProxyType(
             _compute_piece_firmness(values)
             * _compute_distinctness(values, "pieces_another", PIECES_OTHER_PICTURE_FRACTION)
         ),
+        "visible": _compute_visible_precision,
     }
 )
 """Terms of the sum as functions of the values, by name; ``docs/reference/match-figures.md`` lists the formulae."""
@@ -147,6 +158,7 @@ class ExposureWeights:
     weights: Mapping[str, float]  # by the names of their terms
     review: float  # logarithm of odds
     certain: float  # logarithm of odds
+    review_weights: Mapping[str, float]  # further weights, by the names of their terms, which count for a review only
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,11 @@ class WeighingFile(Canonical):
         if not (math.isfinite(related) and math.isfinite(exposure)):
             raise ArithmeticError("odds must be finite")
         return related, exposure
+
+    def compute_review_odds(self, figures: MatchValues) -> float:
+        """Compute the logarithm of the odds for a review; raises as :meth:`compute_odds`."""
+        further = (weight * TERMS[name](figures) for name, weight in self.exposure.review_weights.items())
+        return self.compute_odds(figures)[1] + math.fsum(further)
 
 
 OddsModels = Mapping[str, WeighingFile | Check]
@@ -200,7 +217,7 @@ def _read_odds_model(inspection: Inspection, entry: WeighingFacts) -> WeighingFi
         expect(is_same, f"{entry.file} is not the set of weights listed in facts.json.")
     except FormatError as error:
         return fail_check("odds", error.message)
-    weights = {**weighing.related.weights, **weighing.exposure.weights}
+    weights = {**weighing.related.weights, **weighing.exposure.weights, **weighing.exposure.review_weights}
     if unknown := weights.keys() - TERMS.keys():
         return skip_check("odds", f"{entry.file} contains an unknown term: {min(unknown)[:80]!r}.")
     return weighing
@@ -231,6 +248,7 @@ def _check_sealed_odds(
         raise FormatError("Only one of the two log-odds is stated.")
     try:
         related, exposure = odds_model.compute_odds(verification.figures)
+        review = odds_model.compute_review_odds(verification.figures)
     except (ValueError, ArithmeticError) as error:
         raise FormatError("Log-odds cannot be computed from these values.") from error
     values_text = (
@@ -242,7 +260,7 @@ def _check_sealed_odds(
     problem = (
         _find_impossible_value(verification)
         or _find_contradiction(verification)
-        or _explain_unsupported_decision(verification, odds_model, related, exposure)
+        or _explain_unsupported_decision(verification, odds_model, related, exposure, review)
     )
     expect(not problem, problem)
     if verification.decision is Decision.RELATED and decided.demonstration:
@@ -290,26 +308,27 @@ def _find_contradiction(verification: Verification) -> str:
 
 
 def _explain_unsupported_decision(
-    verification: Verification, odds_model: WeighingFile, related: float, exposure: float
+    verification: Verification, odds_model: WeighingFile, related: float, exposure: float, review: float
 ) -> str:
     """Return the reason why the odds do not support the decision; else empty.
 
     The check uses the base limit, because the increase of the limit with the number of works is not sealed.
     """
-    review, certain = odds_model.exposure.review, odds_model.exposure.certain
-    lower_limit = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RELATED: -math.inf}.get(
-        verification.decision
-    )
-    upper_limit = {Decision.REVIEW: certain, Decision.RELATED: review}.get(verification.decision, math.inf)
-    if verification.decision is Decision.REVIEW and not MINOR_REASONS.issuperset(verification.reasons):
-        upper_limit = math.inf  # a reason restricted the decision to review
-    if lower_limit is None:
+    limits = odds_model.exposure
+    is_restricted = not MINOR_REASONS.issuperset(verification.reasons)  # a reason restricted the decision to review
+    is_supported = {
+        Decision.CERTAIN: exposure >= limits.certain - TOLERANCE,
+        Decision.REVIEW: review >= limits.review - TOLERANCE
+        and (is_restricted or exposure < limits.certain + TOLERANCE),
+        Decision.RELATED: review < limits.review + TOLERANCE,
+    }.get(verification.decision)
+    if is_supported is None:
         return f"Log-odds are stated for a match with the decision {verification.decision}."
     if related < odds_model.related.limit - TOLERANCE:
         return f"The log-odds are below {odds_model.related.limit:g}, the limit for a related picture."
-    if lower_limit - TOLERANCE <= exposure < upper_limit + TOLERANCE:
+    if is_supported:
         return ""
     return (
-        f"The log-odds {exposure:.3f} do not support the decision {verification.decision}: the limits are "
-        f"{review:g} and {certain:g}."
+        f"The log-odds {exposure:.3f}, {review:.3f} with the visible part, do not support the decision "
+        f"{verification.decision}: the limits are {limits.certain:g} for certain and {limits.review:g} for review."
     )

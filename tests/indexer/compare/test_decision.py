@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from exhibit.comparison.calibration import add_probability
 from exhibit.types import Decision, Verification
 from indexer.calibration.shipped import shipped_calibration
-from indexer.compare.decision import verify
+from indexer.compare.decision import verify, withhold_unreliable_alignment
 from indexer.compare.figures import Figures
 from indexer.compare.nearest_hash import find_nearest_hash
 from indexer.compare.odds_model import load_shipped_model
@@ -400,3 +401,22 @@ def test_lookalikes_are_never_certain() -> None:
 def test_thin_pictures_are_handled() -> None:
     high, wide = (cached_features(encoded(textured(5, size))) for size in ((3, 700), (700, 3)))
     assert verify(high, wide).decision is not Decision.CERTAIN
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_kept"),
+    [
+        ({"inliers": 5, "dense": 0.3}, False),
+        ({"inliers": 12, "dense": 0.3}, True),
+        ({"inliers": 5, "dense": 0.5}, True),
+        ({"decision": Decision.REVIEW, "inliers": 5, "dense": 0.3}, True),
+    ],
+)
+def test_alignment_of_related_pictures_is_stated_only_if_details_or_pixels_confirm_it(
+    registered: Features, changes: dict[str, object], *, is_kept: bool
+) -> None:
+    copy = verify(cached_features(edited_copy("mirrored")), registered)
+    values: dict[str, Any] = {"decision": Decision.RELATED, **changes}
+    result = withhold_unreliable_alignment(replace(copy, **values))
+    assert (result.transform is not None, result.mirrored, result.overlap_work > 0) == (is_kept,) * 3
+    assert result.dense == changes["dense"]

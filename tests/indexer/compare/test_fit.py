@@ -88,3 +88,23 @@ def test_alignment_of_a_smaller_copy_is_measured_in_pixels_of_the_copy(registere
 def test_nothing_is_aligned_without_overlap(registered: Features, transform: np.ndarray) -> None:
     fit = measure_fit(features_of(PICTURE), registered, transform)
     assert (fit.patches, fit.in_place) == (0, 0.0)
+
+
+def test_covered_part_is_not_part_of_the_visible_one(registered: Features) -> None:
+    pixels = np.asarray(textured(3)).copy()
+    covered = pixels.copy()
+    covered[:, : pixels.shape[1] // 2] = 255
+    whole, half = (
+        measure_fit(features_of(Image.fromarray(copy)), features_of(Image.fromarray(pixels)), np.eye(3))
+        for copy in (pixels, covered)
+    )
+    assert whole.visible > 0.95
+    assert 0.35 < half.visible < 0.6
+    assert half.in_place < 0.6
+    assert half.visible_in_place > 0.9
+    assert half.visible_excess < 1.5
+
+
+def test_other_photograph_has_no_visible_part(registered: Features) -> None:
+    fit = measure_fit(features_of(textured(99)), registered, np.eye(3))
+    assert (fit.visible, fit.visible_in_place) == (0, 0)

@@ -66,11 +66,22 @@ def test_score_is_listed_term_by_term() -> None:
     assert TERMS.keys() <= FIGURES.keys()
 
 
+def test_precise_visible_part_is_for_review_and_never_certain() -> None:
+    odds_model = load_shipped_model()
+    covered_copy = Figures(100, inliers=60, dense=0.5, matches=65, agreeing=60, patches=300, in_place=0.3, excess=1.0)
+    visible = replace(covered_copy, another=0.5, visible=0.5, visible_in_place=1.0, visible_excess=0.5)
+    bar = replace(visible, visible=0.15)
+    displaced = replace(visible, visible_excess=4.0)
+    decisions = [odds_model.compute_odds(figures).decision for figures in (covered_copy, visible, bar, displaced)]
+    assert decisions == [Decision.RELATED, Decision.REVIEW, Decision.RELATED, Decision.RELATED]
+    assert odds_model.exposure.weights.keys().isdisjoint(odds_model.review_weights)
+
+
 def document() -> dict[str, dict[str, object]]:
     question = {"intercept": 0.0, "weights": {"dense": 1.0}}
     return {
         "related": {**question, "limit": 0.0, "works": 1, "decade": 0.5},
-        "exposure": {**question, "review": 0.0, "certain": 1.0},
+        "exposure": {**question, "review": 0.0, "certain": 1.0, "review_weights": {}},
     }
 
 

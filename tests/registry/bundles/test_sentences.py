@@ -31,6 +31,14 @@ def test_sentences_state_only_measured_values() -> None:
     assert format_measurements(replace(VERIFICATION, transform=None))[0] != decision
 
 
+def test_visible_part_is_stated_if_a_good_part_is_missing() -> None:
+    def count(visible: float) -> int:
+        return len(format_measurements(replace(VERIFICATION, figures={"visible": visible})))
+
+    assert (count(0.1), count(0.53), count(0.95)) == (4, 5, 4)
+    assert "53%" in " ".join(format_measurements(replace(VERIFICATION, figures={"visible": 0.53})))
+
+
 def test_related_picture_is_described_with_its_likelihood_ratio() -> None:
     sentences = format_measurements(replace(VERIFICATION, decision=Decision.RELATED, related=8.99, exposure=-5.48))
     assert sentences[0] == RELATED_PICTURE

@@ -37,7 +37,7 @@ NAME, FILE = "odds:01", get_odds_model_path(1)
 WEIGHING = WeighingFile(
     "tests",
     RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0, "agreeing_share": 0.5}, 1.5, 1000, 0.5),
-    ExposureWeights(-2.0, {"firm": 3.0, "firm_alone": 2.5}, review=0.0, certain=2.4),
+    ExposureWeights(-2.0, {"firm": 3.0, "firm_alone": 2.5}, review=0.0, certain=2.4, review_weights={"visible": 3.0}),
 )
 SAMPLE_FIGURES = Figures(
     12, inliers=48, dense=0.9, matches=60, agreeing=45, patches=80, in_place=0.92, drift=0.1, excess=1.1, another=0.0
@@ -52,6 +52,11 @@ CERTAIN_VALUES: dict[str, Any] = {
 }
 WEAK_VALUES: dict[str, Any] = {"figures": asdict(replace(SAMPLE_FIGURES, excess=8.0)), "exposure": -2.0}
 """An uncertain alignment: the sum of the second question is its intercept."""
+VISIBLE_VALUES: dict[str, Any] = {
+    **WEAK_VALUES,
+    "figures": asdict(replace(SAMPLE_FIGURES, excess=8.0, visible=0.5, visible_in_place=0.9, visible_excess=1.0)),
+}
+"""The same, but the visible part of the work agrees precisely: with it, the sum is 0.7."""
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +130,9 @@ def test_changed_measurements_or_odds_fail(scene: Scene, tmp_path: Path, changes
         ({**WEAK_VALUES, "decision": Decision.REVIEW}, State.FAILED),
         ({**WEAK_VALUES, "decision": Decision.RELATED}, State.PASSED),
         ({**WEAK_VALUES, "decision": Decision.NONE}, State.FAILED),
+        ({**VISIBLE_VALUES}, State.FAILED),
+        ({**VISIBLE_VALUES, "decision": Decision.REVIEW}, State.PASSED),
+        ({**VISIBLE_VALUES, "decision": Decision.RELATED}, State.FAILED),
     ],
 )
 def test_decision_unsupported_by_odds_fails(
