@@ -14,6 +14,7 @@ from bench import (  # noqa: E402 - after the threads are set
     archives,
     blind_search,
     capacity,
+    composed_pages,
     crawling,
     crowd,
     decoding,
@@ -61,6 +62,7 @@ EXAMPLES = """examples:
   python -m bench ingest --lines 300000
   python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
+  python -m bench composed-pages --photos ~/photos --pages-folder SCREENSHOTS
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
@@ -75,8 +77,8 @@ EXAMPLES = """examples:
 INTERRUPTED = 130
 DEFAULT_BENCHMARKS = ("crawling", "decoding")
 """Default benchmarks."""
-FOLDER_OPTIONS = ("pairs", "lookalikes")
-"""Benchmarks with an option for a separate folder."""
+FOLDER_OPTIONS = {"pairs": "pairs", "lookalikes": "lookalikes", "composed-pages": "pages_folder"}
+"""Options for a separate folder, by benchmark."""
 CROWD_WORKS, CROWD_QUERIES = 100_000, 100
 """Number of works of the largest crowd, and number of works that are searched for."""
 ROLE_DESCRIPTIONS = {
@@ -151,6 +153,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[TitledTable]]] = {
             pairs.build_lookalike_rows(pairs.compare_lookalikes(o.lookalikes)),
         )
     ],
+    "composed-pages": lambda o: composed_pages.measure(
+        o.pages_folder, o.files, o.out, o.works or composed_pages.WORK_COUNT
+    ),
     "compositions": lambda o: compositions.measure(_build_choice(o), o.singles, o.chains, o.out, o.jobs),
     "sizes": lambda o: measure_sizes(_build_choice(o), o.out),
     "weighing": lambda o: weighing.measure(
@@ -179,6 +184,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pairs", type=Path, help="folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="folder with group_pairs.csv: file_a, file_b, expected")
+    parser.add_argument("--pages-folder", type=Path, help="folder with the screenshots of bench/composed_pages.json")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="output folder (default: bench-out)")
     parser.add_argument(
         "--entries", type=int, default=1_000_000, help="number of hashes or crawled pictures (default: 1,000,000)"
@@ -243,9 +249,9 @@ def main() -> int:
     install_interrupt_handlers()
     parser = _build_parser()
     options = parser.parse_args()
-    for folder in FOLDER_OPTIONS:
-        if folder in options.what and getattr(options, folder) is None:
-            parser.error(f"{folder} requires --{folder}")
+    for name, option in FOLDER_OPTIONS.items():
+        if name in options.what and getattr(options, option) is None:
+            parser.error(f"{name} requires --{option.replace('_', '-')}")
     options.files = list_photos(*options.photos)
     if not options.files:
         print(

@@ -31,6 +31,7 @@ class RegisteredWorks:
     """
 
     def __init__(self, files: Sequence[Path], folder: Path, progress: Callable[[int], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._files: list[Path] = []
         self._cache = FeatureCache(folder / "features")
         self._digests: list[Digest] = []

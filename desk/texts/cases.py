@@ -136,14 +136,14 @@ def describe_certainty(match: Match | Verification) -> str:
 
 
 def describe_false_alarms(match: Match) -> str:
-    """Describe the measured bound on false alarms, or state that it was not measured."""
+    """Describe how many unrelated photographs a test reported with this certainty, or state that there was no test."""
     bound = None if match.calibration is None else _load_bound(match.calibration.hex, match.decision)
     if bound is None or match.probability is None:
         return _("The false alarm rate has not been measured.")
-    rate = bound.per_million
-    if rate >= 100:
-        return _("At most %(n)s false alarms per 10,000 pictures") % {"n": grouped(-(-rate // 100))}
-    return _("At most %(n)s false alarms per million pictures") % {"n": rate}
+    values = {"n": grouped(bound.photographs), "failed": grouped(bound.false_alarms)}
+    if not bound.false_alarms:
+        return _("In a test, none of %(n)s unrelated photographs was reported like this.") % values
+    return _("In a test, %(failed)s of %(n)s unrelated photographs were reported like this.") % values
 
 
 @lru_cache(maxsize=64)

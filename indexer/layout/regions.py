@@ -2,9 +2,11 @@
 
 A picture is cut along gutters as in ``layout.panels`` and, without gutters, along rows or columns at which the levels
 step along most of their length, as between tiles without gaps. In the remaining regions, rectangles placed on top are
-searched for (``layout.insets``), and the same is repeated in those.
+searched for (``layout.insets``), and the same is repeated in those. Finally, each region is cut in the same way at a
+higher resolution: a page may lie on another page, and its own pictures may be small.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from indexer.layout.insets import ROW_DISTANCE, Steps, find_rectangles
 from indexer.layout.orientation import Box
 from indexer.layout.panels import Region, compute_area, cut_regions, has_content
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
 
 MIN_SIDE = 56
@@ -42,6 +45,12 @@ most edges extend over several pixels. Of 360 photographs in three sizes, 105 ha
 64 have 274 with them; each region costs a run of the model. Of 46 pictures whose works are found by regions only, each
 still has a region that finds its work."""
 MAX_REGIONS = 96
+NESTED_SIDES = (1024, 512)
+"""Long sides, in pixels, to which the picture and its regions are reduced before they are cut again."""
+MIN_NESTED_SIDE, MAX_NESTED_DEPTH = 300, 3
+"""Minimum long side, in original pixels, of a region that is cut again, and maximum depth."""
+SAME_REGION_OVERLAP = 0.7
+"""Intersection over union from which a region found at a higher resolution is already known."""
 
 
 def find_regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
@@ -97,6 +106,40 @@ def find_regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, .
     pictures.sort(key=lambda region: (-compute_area(region), region))
     boxes = (Box(left, top, right, bottom) for top, bottom, left, right in pictures)
     return tuple(box.scale_by(size[0] / width, size[1] / height) for box in boxes)
+
+
+def find_nested_regions(
+    grey: NDArray[np.uint8], size: tuple[int, int], regions: Sequence[Box], max_count: int = MAX_REGIONS
+) -> tuple[Box, ...]:
+    """Add the pictures that :func:`find_regions` detects at a higher resolution, and in its regions, recursively.
+
+    Args:
+        grey: The picture at a high resolution, shape (h, w).
+        size: Width and height of the original, in whose pixels the boxes are.
+        regions: The regions found at a low resolution.
+        max_count: Maximum number of regions.
+
+    Returns:
+        The regions, followed by those that are new; unchanged if there are none, as for a photograph.
+    """
+    across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
+    found_boxes = list(regions)
+    queue = [(Box(0, 0, *size), 0), *((box, 1) for box in regions)] if regions else []
+    while queue and len(found_boxes) < max_count:
+        outer_box, depth = queue.pop(0)
+        if max(outer_box.width, outer_box.height) < MIN_NESTED_SIDE or depth > MAX_NESTED_DEPTH:
+            continue
+        left, top, right, bottom = outer_box.scale_by(1 / across, 1 / down).rounded_edges
+        part = shrink_to(np.ascontiguousarray(grey[top:bottom, left:right]), NESTED_SIDES[min(depth, 1)])
+        if not part.size:
+            continue
+        for box in find_regions(part, (round((right - left) * across), round((bottom - top) * down))):
+            x, y = left * across, top * down
+            inner_box = Box(box.left + x, box.top + y, box.right + x, box.bottom + y)
+            if all(inner_box.compute_intersection_over_union(known) < SAME_REGION_OVERLAP for known in found_boxes):
+                found_boxes.append(inner_box)
+                queue.append((inner_box, depth + 1))
+    return tuple(found_boxes[:max_count])
 
 
 def _is_picture(grey: NDArray[np.uint8], region: Region, *, is_separate: bool) -> bool:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from exhibit.comparison.similarity import resize_grey
 from exhibit.digests import Digest
-from exhibit.pictures.decode import Limits, decode
+from exhibit.pictures.decode import DecodedPicture, Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
 from indexer.layout.information import COMPOSITION_REASONS, FLAT_REASONS, find_information_reasons
 from indexer.layout.insets import find_inset
@@ -257,13 +257,17 @@ def extract(
     return _measure_features(picture.pixels, picture.info, Digest.from_bytes(data), detail, descriptor)
 
 
-def cut_parts(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
-    """Cut rectangles, in original pixels, out of a picture; each part uses the descriptor of the whole.
+def decode_for_parts(data: bytes, features: Features, limits: Limits = DEFAULT_LIMITS) -> DecodedPicture:
+    """Decode a picture at the resolution at which parts of it are cut out.
 
     Raises:
         UnreadablePictureError: The picture cannot be decoded within the limits.
     """
-    picture = decode(data, limits, at_least=round(CUT_SIDE * features.strip_factor))
+    return decode(data, limits, at_least=round(CUT_SIDE * features.strip_factor))
+
+
+def cut_parts(picture: DecodedPicture, features: Features, boxes: Sequence[Box]) -> list[Part]:
+    """Cut rectangles, in original pixels, out of a picture; each part uses the descriptor of the whole."""
     across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
     parts = []
     for box in boxes:

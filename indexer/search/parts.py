@@ -23,9 +23,18 @@ from indexer.compare.decision import (
 )
 from indexer.compare.dense import compute_dense_agreement
 from indexer.layout.orientation import Box
-from indexer.layout.regions import MAX_REGIONS, find_regions
+from indexer.layout.regions import MAX_REGIONS, find_nested_regions, find_regions
 from indexer.layout.scaling import shrink_to
-from indexer.picture.features import NORMAL_DETAIL, SAME_PART_OVERLAP, Detail, Features, Part, cut_parts, extract
+from indexer.picture.features import (
+    NORMAL_DETAIL,
+    SAME_PART_OVERLAP,
+    Detail,
+    Features,
+    Part,
+    cut_parts,
+    decode_for_parts,
+    extract,
+)
 
 CUT_OFF_MARGIN = 0.02
 """Distance from the end of a section, as a fraction of the strip's width, within which a picture counts as cut off
@@ -45,7 +54,11 @@ def find_parts(found_picture: Features, load: Callable[[], bytes], limits: Limit
         if found_picture.strip_factor > 1
         else find_regions(found_picture.grey, size)
     )
-    return cut_parts(load(), found_picture, boxes, limits) if boxes else []
+    if not boxes:
+        return []
+    picture = decode_for_parts(load(), found_picture, limits)
+    grey = np.asarray(Image.fromarray(picture.pixels).convert("L"))
+    return cut_parts(picture, found_picture, find_nested_regions(grey, size, boxes))
 
 
 def _find_strip_regions(data: bytes, found_picture: Features, limits: Limits) -> list[Box]:

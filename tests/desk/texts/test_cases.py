@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from django.utils import translation
 
 from desk.texts import cases
 from desk.texts.cases import describe_further_occurrences, describe_remarks
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
+from indexer.calibration.shipped import shipped_calibration
 from registry.cases.licence_check import Obstacle, ObstacleReason
 from registry.cases.recaptures import PlaceState, VisitSummary
 from registry.cases.record_decision import LEDGER_ACTOR
@@ -72,6 +74,18 @@ def test_shown_fraction_of_a_work_never_exceeds_100_percent() -> None:
         str(cases.CERTAINTY_LABELS[Decision.REVIEW]),
     ]
     assert numbers_in(cases.describe_false_alarms(build_match())) == []  # not measured
+
+
+@pytest.mark.parametrize("decision", [Decision.CERTAIN, Decision.REVIEW])
+def test_false_alarms_are_stated_as_counts_of_a_test(decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    calibration = shipped_calibration()
+    assert calibration is not None
+    monkeypatch.setattr(cases.calibrations, "load_calibration", lambda _digest: calibration)
+    match = build_match(probability=0.99, calibration=calibration.digest, decision=decision)
+    bound = calibration.get_bound(decision)
+    expected_counts = [bound.false_alarms] if bound.false_alarms else []
+    sentence = cases.describe_false_alarms(match).replace(",", "")
+    assert numbers_in(sentence) == [str(count) for count in (*expected_counts, bound.photographs)]
 
 
 def test_decision_author_and_licence_obstacle_are_shown() -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from indexer.layout.orientation import Box
-from indexer.layout.regions import find_regions
+from indexer.layout.regions import find_nested_regions, find_regions
 from tests.assets.textured import textured
 
 CELL = (160, 120)
@@ -105,3 +105,28 @@ def test_thumbnail_has_no_regions() -> None:
     assert regions_of(picture)
     picture.thumbnail((250, 250))
     assert regions_of(picture) == ()
+
+
+def test_small_pictures_of_a_page_on_a_page_are_found_at_a_higher_resolution() -> None:
+    sheet_picture, boxes = sheet(4, 3, 16)
+    background = textured(9, (2400, 1500))
+    position = (1300, 500)
+    background.paste(sheet_picture, position)
+    boxes = [
+        Box(box.left + position[0], box.top + position[1], box.right + position[0], box.bottom + position[1])
+        for box in boxes
+    ]
+    regions = regions_of(background)
+    nested_regions = find_nested_regions(np.asarray(background.convert("L")), background.size, regions)
+
+    def count_found(found: tuple[Box, ...]) -> int:
+        return sum(any(box.compute_intersection_over_union(match) > 0.75 for match in found) for box in boxes)
+
+    assert nested_regions[: len(regions)] == regions
+    assert count_found(regions) < count_found(nested_regions)
+    assert count_found(nested_regions) >= 11
+
+
+def test_picture_without_regions_is_not_cut_again() -> None:
+    grey = np.asarray(textured(5, (1600, 1200)).convert("L"))
+    assert find_nested_regions(grey, (1600, 1200), ()) == ()
