@@ -36,8 +36,8 @@ from evidence.facts.case import (
     PictureFacts,
     SightingFacts,
     SoftwareFacts,
+    TimestampFacts,
     Visibility,
-    WitnessFacts,
     WorkFacts,
 )
 from exhibit.digests import Digest
@@ -183,15 +183,15 @@ def _make_match_facts(registered: PictureFacts, found_picture: PictureFacts) -> 
     return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, sentences, *paths)
 
 
-def _make_timestamp_facts() -> tuple[WitnessFacts, ...]:
+def _make_timestamp_facts() -> tuple[TimestampFacts, ...]:
     return (
-        WitnessFacts(
+        TimestampFacts(
             "rfc3161", "Example Time Authority", development=False, state="complete", subject="manifest", time=NOON
         ),
-        WitnessFacts(
+        TimestampFacts(
             "rfc3161", "Second Authority", development=False, state="complete", subject="checkpoint", time=NOON
         ),
-        WitnessFacts(
+        TimestampFacts(
             "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
         ),
     )

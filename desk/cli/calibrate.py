@@ -194,11 +194,13 @@ def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, .
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     sources = []
     for path in files:
-        counts, key = counting.read_signed_statement(counting.Counts, data := path.read_bytes(), file_label=path.name)
+        counts, key = counting.read_signed_statement(
+            counting.FalseAlarmCounts, data := path.read_bytes(), file_label=path.name
+        )
         if trust and key not in keys:
             echo_note(f"Ignored {path.name}: no trust list contains the signing key {key}.")
         else:
-            sources.append(counting.Source(Digest.from_bytes(data), key, counts))
+            sources.append(counting.CountsSource(Digest.from_bytes(data), key, counts))
     joined = counting.join_counts(sources, now().date().isoformat())
     write_file(out, counting.sign_statement(get_log(context.services), joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # Name and key ID of the log.
@@ -211,7 +213,7 @@ def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, .
     echo_text(FORMULAS)
 
 
-def _build_row(label: str, counts: "counting.JoinedCounts") -> list[object]:
+def _build_row(label: str, counts: "counting.JointFalseAlarmCounts") -> list[object]:
     bounds = counts.bounds
     photographs = sum(source.stated.photographs for source in counts.sources)
     cells = [(bound.false_alarms, bound.per_million, bound.per_million_at_any_time) for bound in bounds.values()]

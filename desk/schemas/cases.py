@@ -16,7 +16,7 @@ from desk.schemas.base import (
 )
 from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
-from evidence.facts.case import ElsewhereFacts
+from evidence.facts.case import ThirdPartyStatementFacts
 from exhibit.periods import get_earliest_time, get_latest_time
 from exhibit.types import Decision, SourceStatementKind
 from registry import models
@@ -285,7 +285,7 @@ class Case(CaseSummary):
     resolve_uses = staticmethod(Use.from_case)
 
 
-class AlsoShown(ResponseBody):
+class OtherShownWork(ResponseBody):
     """Another work of the owner that a found picture shows."""
 
     number: int = Field(examples=[12], description="Work number.")
@@ -326,7 +326,7 @@ class ThirdPartyStatement(ResponseBody):
     )
 
     @classmethod
-    def _from_facts(cls, sighting: models.Sighting, facts: ElsewhereFacts) -> Self:
+    def _from_facts(cls, sighting: models.Sighting, facts: ThirdPartyStatementFacts) -> Self:
         return cls(
             page_url=sighting.page_url,
             image_url=sighting.image_url,
@@ -353,7 +353,7 @@ class ThirdPartyStatement(ResponseBody):
 class CaseDetails(Case):
     """A case with its captures, history, claim checks and third-party statements."""
 
-    also_shown: list[AlsoShown] = Field(description="Other works of the owner that the found pictures show.")
+    also_shown: list[OtherShownWork] = Field(description="Other works of the owner that the found pictures show.")
     third_party_statements: list[ThirdPartyStatement] = Field(
         description="Statements by third parties about when the pictures or pages existed."
     )

@@ -13,7 +13,7 @@ from registry import models
 from registry.works.ownership import PROBLEMS
 
 if TYPE_CHECKING:
-    from evidence.facts.case import WitnessFacts
+    from evidence.facts.case import TimestampFacts
     from registry.pictures import provenance
 
 
@@ -45,7 +45,7 @@ class Receipt(ResponseBody):
     )
 
     @staticmethod
-    def resolve_qualified_as_of(row: "WitnessFacts") -> str | None:
+    def resolve_qualified_as_of(row: "TimestampFacts") -> str | None:
         return row.qualified or None
 
 

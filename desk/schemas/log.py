@@ -92,7 +92,7 @@ class Key(ResponseBody):
         return "revoked" if row.revoked_at else "retired" if row.retired_at else "in use"
 
 
-class Fork(ResponseBody):
+class LogFork(ResponseBody):
     """Two checkpoints of one log that contradict each other."""
 
     log: str = Field(description="Public key of the log.")
@@ -101,11 +101,11 @@ class Fork(ResponseBody):
     path: list[str] = Field(description="Hashes of the proof, hexadecimal; empty for checkpoints of the same size.")
 
 
-class Heads(ResponseBody):
+class LogCheckpoints(ResponseBody):
     """Signed checkpoints of logs, as C2SP signed notes."""
 
     heads: list[str] = Field(description="Checkpoints, at most one for each log.")
-    forks: list[Fork] = Field(description="Proofs that a log has signed contradictory checkpoints.")
+    forks: list[LogFork] = Field(description="Proofs that a log has signed contradictory checkpoints.")
 
 
 class Partner(ResponseBody):

@@ -85,7 +85,7 @@ class Token(ResponseBody):
     )
 
 
-class EdgeTarget(ResponseBody):
+class LeaseTarget(ResponseBody):
     """A picture URL to fetch."""
 
     target: int = Field(alias="pk", description="Number that identifies the URL in the results.", examples=[71])
@@ -93,7 +93,7 @@ class EdgeTarget(ResponseBody):
     page_url: str = Field(description="URL of the page with the picture; empty if unknown.")
 
 
-class EdgeLease(ResponseBody):
+class ContributorLease(ResponseBody):
     """A lease of URLs to fetch. During the lease, no other crawler sends requests to the hosts of these URLs."""
 
     lease: int = Field(default=0, description="Lease number; 0 if there are no URLs to fetch.", examples=[12])
@@ -107,7 +107,7 @@ class EdgeLease(ResponseBody):
         default=1.0, description="Minimum delay between requests to one host in seconds.", examples=[1.0]
     )
     contact: str = Field(default="", description="Contact details to include in the user agent.")
-    targets: list[EdgeTarget] = Field(default=[], description="URLs to fetch.")
+    targets: list[LeaseTarget] = Field(default=[], description="URLs to fetch.")
 
 
 class AcceptedPictures(ResponseBody):

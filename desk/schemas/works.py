@@ -129,7 +129,7 @@ class WorkCase(ResponseBody):
     )
 
 
-class Statement(ResponseBody):
+class StatedValue(ResponseBody):
     """A value in a file or declaration."""
 
     field: str = Field(examples=["Author"], description="Name of the field.")
@@ -144,7 +144,7 @@ class OwnershipWarning(ResponseBody):
         examples=["The file identifies a different person from the one that you declared."],
         description="Description of the warning.",
     )
-    statements: list[Statement] = Field(description="Values that caused the warning.")
+    statements: list[StatedValue] = Field(description="Values that caused the warning.")
     created_at: UtcTime = Field(
         alias="noted_at", examples=[EXAMPLE_TIME], description="Time at which the warning was created."
     )
@@ -162,10 +162,10 @@ class OwnershipWarning(ResponseBody):
 
     @staticmethod
     def resolve_statements(row: models.OwnershipRemark) -> object:
-        return [Statement(field=field, text=text) for field, text in ownership.describe_remark(row).statements]
+        return [StatedValue(field=field, text=text) for field, text in ownership.describe_remark(row).statements]
 
 
-class Term(ResponseBody):
+class CopyrightTerm(ResponseBody):
     """Copyright term in one country, computed from the declared dates. It is not legal advice."""
 
     country: str = Field(examples=["CN"], description="Country code (ISO 3166-1 alpha-2).")
@@ -221,7 +221,7 @@ class Document(ResponseBody):
     added_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the document was added.")
 
 
-class Change(ResponseBody):
+class WorkHistoryEntry(ResponseBody):
     """An entry in the history of a work."""
 
     number: int = Field(examples=[1], description="Change number.")
@@ -246,7 +246,7 @@ def list_expired_matches(row: models.Work) -> Sequence[Mapping[str, Any]]:
     return list(revisits.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
-class Hold(ResponseBody):
+class WorkHold(ResponseBody):
     """Hold on a work that was suddenly found on far more sites than usual. During the hold, no cases are opened."""
 
     since: UtcTime = Field(alias="at", description="Time at which the hold started.", examples=[EXAMPLE_TIME])
@@ -294,9 +294,9 @@ class WorkDetails(Work):
         description="Metadata read from the file.", examples=[{"author": "A. Example"}]
     )
     ownership_warnings: list[OwnershipWarning] = Field(description="Ownership warnings, including answered ones.")
-    terms: list[Term] = Field(description="Copyright terms by country.")
+    terms: list[CopyrightTerm] = Field(description="Copyright terms by country.")
     documents: list[Document] = Field(description="Documents attached to the work.")
-    hold: Hold | None = Field(description="Hold on the work; null if there is none.")
+    hold: WorkHold | None = Field(description="Hold on the work; null if there is none.")
     collections: list[str] = Field(description="Names of the collections that contain the work.")
     relations: list[Relation] = Field(description="Other works of the owner with common content.")
     cases: list[WorkCase] = Field(description="Cases of the work.")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.periods import get_earliest_time
 from registry.bundles.timestamp_status import TimestampCount
 from registry.cases.places import Place
@@ -37,7 +37,7 @@ class Step:
     development: bool = False
 
 
-BundleTimestamps = tuple[Bundle, tuple[WitnessFacts, ...], TimestampCount]
+BundleTimestamps = tuple[Bundle, tuple[TimestampFacts, ...], TimestampCount]
 
 
 def build_evidence_steps(
@@ -77,7 +77,7 @@ def build_evidence_steps(
     return steps + [_build_timestamp_step(service) for service in _deduplicate_services(receipts)]
 
 
-def get_service_name(service: WitnessFacts) -> str:
+def get_service_name(service: TimestampFacts) -> str:
     """Return a timestamp service's display name. OpenTimestamps is shown as its blockchain, not as its calendars."""
     return (not service.development and KINDS[service.kind].public_name) or service.name
 
@@ -126,9 +126,9 @@ def _build_seal_step(case: Case, bundle: Bundle) -> Step:
     return Step(name, None, text, done=False, target="bundles")
 
 
-def _deduplicate_services(receipts: Sequence[WitnessFacts]) -> list[WitnessFacts]:
+def _deduplicate_services(receipts: Sequence[TimestampFacts]) -> list[TimestampFacts]:
     """Return one receipt per timestamp service: the earliest complete one, otherwise a pending one."""
-    receipt_by_service: dict[tuple[str, str], WitnessFacts] = {}
+    receipt_by_service: dict[tuple[str, str], TimestampFacts] = {}
     for receipt in receipts:
         best_known = receipt_by_service.get((receipt.kind, receipt.name))
         if best_known is None or (
@@ -138,7 +138,7 @@ def _deduplicate_services(receipts: Sequence[WitnessFacts]) -> list[WitnessFacts
     return list(receipt_by_service.values())
 
 
-def _build_timestamp_step(service: WitnessFacts) -> Step:
+def _build_timestamp_step(service: TimestampFacts) -> Step:
     name = _("Timestamped by %(name)s") % {"name": get_service_name(service)}
     if service.time is not None:
         text, is_done = _("The bundle existed no later than this time."), True

@@ -7,10 +7,10 @@ from django.utils.translation import get_language
 from evidence.documents.case.sections import list_third_party_lines
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.facts.case import ElsewhereFacts
+from evidence.facts.case import ThirdPartyStatementFacts
 
 
-def describe_statements(facts: Sequence[ElsewhereFacts]) -> list[tuple[str, str]]:
+def describe_statements(facts: Sequence[ThirdPartyStatementFacts]) -> list[tuple[str, str]]:
     """Return each distinct statement as (sentence, URL where it can be checked). The URL may be empty."""
     return list_third_party_lines(facts, _load_wording())
 

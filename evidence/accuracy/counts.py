@@ -36,7 +36,7 @@ class CountedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts(Canonical):
+class FalseAlarmCounts(Canonical):
     """Number of photographs that an installation searched for, and number of false alarms for each decision."""
 
     made: str  # date, ISO 8601
@@ -58,12 +58,12 @@ class Counts(Canonical):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CountsSource:
     """A file of counts, and the numbers from it that are included in the totals."""
 
     digest: Digest  # digest of the file
     key: str  # key that signed it
-    stated: Counts  # counts that the file states; in joined files, without the list of photographs
+    stated: FalseAlarmCounts  # counts that the file states; in joined files, without the list of photographs
     counted: Count = 0  # photographs counted for this source; 0 without a list
     certain: Count = 0  # number of these with a false alarm, in this source or another one
     review: Count = 0
@@ -74,11 +74,11 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinedCounts(Canonical):
+class JointFalseAlarmCounts(Canonical):
     """Joined counts, as signed by the installation that joined them; the bounds are computed from them."""
 
     made: str  # date, ISO 8601
-    sources: tuple[Source, ...]  # in the order of their digests
+    sources: tuple[CountsSource, ...]  # in the order of their digests
     format: str = "exhibit-joined-counts/1"
 
     @property
@@ -97,7 +97,7 @@ class JoinedCounts(Canonical):
         return replace(self, sources=tuple(source for source in self.sources if source.key != largest))
 
 
-def join_counts(sources: Sequence[Source], date: str) -> JoinedCounts:
+def join_counts(sources: Sequence[CountsSource], date: str) -> JointFalseAlarmCounts:
     """Join the counts of several files, including their lists of photographs.
 
     A photograph in several sources is counted for the source with the smallest digest, and as failed if it failed in
@@ -151,10 +151,10 @@ def join_counts(sources: Sequence[Source], date: str) -> JoinedCounts:
         [pair_counts[source.digest, decision] for decision in ("", *DECISION_CLASSES)] for source in sorted_sources
     ]
     without_pictures = [replace(source.stated, pictures=()) for source in sorted_sources]
-    return JoinedCounts(
+    return JointFalseAlarmCounts(
         date,
         tuple(
-            Source(original.digest, original.key, without_pictures[index], *source_counts[index])
+            CountsSource(original.digest, original.key, without_pictures[index], *source_counts[index])
             for index, original in enumerate(sorted_sources)
         ),
     )
@@ -197,5 +197,5 @@ def read_signed_statement(kind: type[T], data: bytes, *, file_label: str) -> tup
             raise IntegrityError(message, hint="Request the original file from the sender.")
         return from_plain(kind, file.statement, location=file_label), file.key
     except FormatError as error:
-        option = "--counts" if kind is Counts else "--join"
+        option = "--counts" if kind is FalseAlarmCounts else "--join"
         raise InvalidRequestError(error.message, hint=f"Create one: exhibit calibrate {option}") from error

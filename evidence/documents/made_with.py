@@ -10,7 +10,7 @@ import typst
 from PIL import features
 
 from evidence.documents.typeset.fonts import load_fonts
-from evidence.facts.case import LANGUAGES, MadeWithFacts
+from evidence.facts.case import LANGUAGES, RenderingEnvironmentFacts
 from exhibit.digests import Digest
 
 LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
@@ -22,10 +22,10 @@ SAMPLE_TEXT = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আল�
 
 
 @cache
-def describe_environment(time_zone: str) -> MadeWithFacts:
+def describe_environment(time_zone: str) -> RenderingEnvironmentFacts:
     """Describe the inputs: time zone, versions of libraries, and one digest of Exhibit's document sources and fonts."""
     versions = (*((name, version(name)) for name in LIBRARIES), ("jpeg", str(features.version("jpg"))))
-    return MadeWithFacts(time_zone, versions, _compute_sources_digest())
+    return RenderingEnvironmentFacts(time_zone, versions, _compute_sources_digest())
 
 
 @cache

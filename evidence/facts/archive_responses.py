@@ -43,7 +43,7 @@ _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveAnswer:
+class ArchiveResponse:
     """One request to the archive's index, and the response."""
 
     of: str  # one of :data:`SUBJECTS`
@@ -64,11 +64,11 @@ class ArchivedCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveAnswers(Canonical):
+class ArchiveResponses(Canonical):
     """Content of the file: requests to an archive about one page and picture, and the responses."""
 
     archive: str  # URL of the archive
-    answers: tuple[ArchiveAnswer, ...]  # in the order of the requests
+    answers: tuple[ArchiveResponse, ...]  # in the order of the requests
     copies: tuple[ArchivedCopy, ...] = ()  # captures of the picture that were downloaded
     format: str = ARCHIVE_RESPONSES_FORMAT  # :data:`ARCHIVE_RESPONSES_FORMAT`
 
@@ -159,36 +159,36 @@ def _unescape(text: str) -> str:
 
 
 def list_statements(
-    archive_answers: ArchiveAnswers, picture: Digest, data: bytes | None
+    archive_responses: ArchiveResponses, picture: Digest, data: bytes | None
 ) -> tuple[SourceStatement, ...]:
     """Return the archive's statements: one for each capture of page and picture, oldest first.
 
     A page or picture without captures gets one statement that there are none.
 
     Args:
-        archive_answers: The archive's responses.
+        archive_responses: The archive's responses.
         picture: Digest of the found picture, compared with the downloaded capture or the digest in the response.
         data: Bytes of the found picture, if available.
     """
     sha1 = compute_sha1(data) if data is not None else ""
-    copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in archive_answers.copies}
+    copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in archive_responses.copies}
     statements: list[SourceStatement] = []
     for subject in SUBJECTS:
-        answers = [item for item in archive_answers.answers if item.of == subject]
+        answers = [item for item in archive_responses.answers if item.of == subject]
         captures = {
-            item.address: item for answer in answers for item in parse_captures(archive_answers.archive, answer.body)
+            item.address: item for answer in answers for item in parse_captures(archive_responses.archive, answer.body)
         }
         create_statement = partial(
             SourceStatement,
             kind=SourceStatementKind.ARCHIVE_CAPTURED,
-            by=get_archive_name(archive_answers.archive),
+            by=get_archive_name(archive_responses.archive),
             of=subject,
         )
         for item in sorted(captures.values(), key=lambda capture: capture.at):
             has_same_bytes = _has_same_bytes(item, copies, picture, sha1) if subject == "picture" else None
             statements.append(create_statement(stated=to_iso_time(item.at), where=item.address, same=has_same_bytes))
         if answers and not captures:
-            statements.append(create_statement(where=f"{archive_answers.archive}/web/*/{answers[0].address}"))
+            statements.append(create_statement(where=f"{archive_responses.archive}/web/*/{answers[0].address}"))
     return tuple(statements)
 
 
@@ -209,7 +209,7 @@ def compute_sha1(data: bytes) -> str:
     return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
-def find_earliest(archive: str, answers: Sequence[ArchiveAnswer], subject: str) -> Capture | None:
+def find_earliest(archive: str, answers: Sequence[ArchiveResponse], subject: str) -> Capture | None:
     """Return the earliest capture of a subject in the responses; ``None`` without captures."""
     captures = (item for answer in answers if answer.of == subject for item in parse_captures(archive, answer.body))
     return min(captures, key=lambda capture: capture.at, default=None)

@@ -67,7 +67,7 @@ class SoftwareFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeWithFacts:
+class RenderingEnvironmentFacts:
     """Inputs of a bundle's drawings and documents besides facts and pictures."""
 
     time_zone: str  # time zone of the local times in documents
@@ -169,7 +169,7 @@ class ProvenanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class MakingFacts:
+class CreationFacts:
     """Metadata of a found picture on how the picture was created; anybody can write such metadata."""
 
     source_type: str = ""  # IPTC digital source type; empty if none is stated
@@ -177,7 +177,7 @@ class MakingFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ElsewhereFacts:
+class ThirdPartyStatementFacts:
     """Statement by a third party on when the picture or its page was available; not an observation of this software.
 
     Attributes:
@@ -225,9 +225,9 @@ class SightingFacts:
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
     provenance: ProvenanceFacts | None = None
     certificate: str = ""
-    making: MakingFacts | None = None
+    making: CreationFacts | None = None
     period: str = ""
-    elsewhere: tuple[ElsewhereFacts, ...] = ()  # statements of third parties, oldest first
+    elsewhere: tuple[ThirdPartyStatementFacts, ...] = ()  # statements of third parties, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class MatchFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundFacts:
+class FalseAlarmFacts:
     """False alarms that were counted for a calibration."""
 
     photographs: Count  # number of independent photographs that were searched for
@@ -276,8 +276,8 @@ class CalibrationFacts:
     data: str  # description of the measured data
     digest: Digest  # of the file
     file: str  # path in the bundle
-    certain: BoundFacts  # false alarms among certain matches
-    review: BoundFacts  # false alarms among matches for review
+    certain: FalseAlarmFacts  # false alarms among certain matches
+    review: FalseAlarmFacts  # false alarms among matches for review
     prior: float
     photographs: Count
 
@@ -287,7 +287,7 @@ class CalibrationFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class WeighingFacts:
+class OddsModelFacts:
     """The odds model, which sums weighted measurements to odds; ``file`` contains the weights."""
 
     pipeline: str  # version of the comparison
@@ -340,7 +340,7 @@ class DecisionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessFacts:
+class TimestampFacts:
     """A timestamp by an outside service, with its state when the facts were written.
 
     Attributes:
@@ -368,7 +368,7 @@ class AbsenceCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOutFacts:
+class OmittedFileFacts:
     """A file of the case that is not in the bundle, because its bytes were missing or not to be disclosed."""
 
     file: str  # path that the file would have in the bundle
@@ -402,16 +402,16 @@ class CaseFacts(Canonical):
     matches: tuple[MatchFacts, ...]  # the measured comparisons
     licence_check: LicenceCheckFacts  # the search of the owner's licences
     decision: DecisionFacts  # a person's decision
-    witnesses: tuple[WitnessFacts, ...]  # timestamps with their states at ``written_at``
+    witnesses: tuple[TimestampFacts, ...]  # timestamps with their states at ``written_at``
     not_checked: tuple[str, ...]  # sentences on aspects that were not checked
-    made_with: MadeWithFacts
+    made_with: RenderingEnvironmentFacts
     format: str = FACTS_FORMAT  # :data:`FACTS_FORMAT`
     calibrations: tuple[CalibrationFacts, ...] = ()
-    left_out: tuple[LeftOutFacts, ...] = ()
-    weighings: tuple[WeighingFacts, ...] = ()
+    left_out: tuple[OmittedFileFacts, ...] = ()
+    weighings: tuple[OddsModelFacts, ...] = ()
 
     @property
-    def omitted_files(self) -> dict[str, LeftOutFacts]:
+    def omitted_files(self) -> dict[str, OmittedFileFacts]:
         """Files that are not in the bundle, by path."""
         return {omitted_file.file: omitted_file for omitted_file in self.left_out}
 

@@ -36,7 +36,7 @@ _CONSENT = re.compile(rb"(?i)cookie|consent")
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class VisitResult:
     """Result of requesting a URL."""
 
     url: str  # requested URL
@@ -49,13 +49,13 @@ class Visited:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class VisitStatement:
     """A partner's statement on its visit: the opening of an entry in the partner's log."""
 
     asked_by: str  # name of the requester's log
     challenge: Bytes32  # random value of the requester, new for each capture
-    page: Visited  # the page
-    picture: Visited | None  # ``None`` if the picture is inside the page
+    page: VisitResult  # the page
+    picture: VisitResult | None  # ``None`` if the picture is inside the page
     text: Digest | None  # digest of the page's text (`extract_text`), or ``None`` without a page
     language: str  # language stated by the page's `html` element, or empty
     consent: bool  # true if the page's bytes mention cookies or consent
@@ -67,10 +67,10 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedStatement:
+class SealedVisitStatement:
     """A statement with the proof that a signed checkpoint of the partner's log includes it."""
 
-    statement: Statement  # the opening of the entry
+    statement: VisitStatement  # the opening of the entry
     sequence: Count  # the entry's number in the log, from 0
     time: datetime  # time of the entry
     salt: Bytes32  # salt of the commitment
@@ -90,7 +90,7 @@ class SealedStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerAnswer:
+class PartnerResponse:
     """Result of the request to one partner."""
 
     name: str  # name of the partner's operator, as configured here
@@ -98,7 +98,7 @@ class PartnerAnswer:
     missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty with a valid response
     agrees: tuple[str, ...]  # equal properties, by the names in `COMPARED_PROPERTIES`
     differs: tuple[str, ...]  # different properties; a property that one side lacks is in neither list
-    sealed: SealedStatement | None  # the partner's statement, or ``None`` if missing
+    sealed: SealedVisitStatement | None  # the partner's statement, or ``None`` if missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Cocapture(Canonical):
     """Content of ``cocapture.json``: the request to partners at one capture, and their responses."""
 
     challenge: Bytes32  # random, new for each capture
-    answers: tuple[PartnerAnswer, ...]  # one for each queried partner
+    answers: tuple[PartnerResponse, ...]  # one for each queried partner
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
 
 
@@ -138,7 +138,7 @@ def mentions_consent(page: bytes) -> bool:
 
 
 def compare_statement(
-    statement: Statement, network: NetworkRecord, page: bytes | None, image: Digest | None
+    statement: VisitStatement, network: NetworkRecord, page: bytes | None, image: Digest | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of equal and of different properties, from `COMPARED_PROPERTIES`.
 

@@ -133,7 +133,7 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderingFacts:
     """Result of rendering the page in a browser."""
 
     address: str  # final URL of the page
@@ -166,7 +166,7 @@ class NetworkResource:
 
 
 @dataclass(frozen=True, slots=True)
-class _NotLoaded:
+class _UnloadedResource:
     url: str  # the URL
     kind: str  # kind of resource
     reason: str  # why it was not loaded
@@ -190,7 +190,7 @@ class NetworkRecord:
     name_servers: tuple[str, ...]  # name servers of the machine
     certificate_authorities: _Authorities  # trusted certificate authorities
     software: dict[str, str]  # names and versions of the visitor's software
-    rendered: Rendered | None  # result of rendering in a browser
+    rendered: RenderingFacts | None  # result of rendering in a browser
     resources: tuple[NetworkResource, ...]  # all resources that the page requested
-    not_loaded: tuple[_NotLoaded, ...]  # requested resources that were not loaded
+    not_loaded: tuple[_UnloadedResource, ...]  # requested resources that were not loaded
     certificates: tuple[NetworkCertificate, ...]  # all presented certificates, each once

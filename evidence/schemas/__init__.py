@@ -15,7 +15,7 @@ from typing import Any
 from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
-from evidence.facts.archive_responses import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveResponses
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
@@ -23,7 +23,7 @@ from evidence.facts.passkey import Assertion
 from evidence.formats.codec import Bytes32, get_default, get_format, list_optional_fields, to_plain
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import Trust
-from evidence.verify.checks.odds import WeighingFile
+from evidence.verify.checks.odds import OddsModelFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
 from exhibit.digests import Digest
@@ -55,9 +55,9 @@ def build_schemas() -> dict[str, dict[str, Any]]:
         "assertion": build_schema(Assertion),
         "cocapture": build_schema(Cocapture),
         "web-archive": build_schema(WebArchive),
-        "archive-answers": build_schema(ArchiveAnswers),
+        "archive-answers": build_schema(ArchiveResponses),
         "calibration": build_schema(CalibrationFile),
-        "weighing": build_schema(WeighingFile),
+        "weighing": build_schema(OddsModelFile),
         "entry": build_schema(EntryFile),
         "inclusion": build_schema(InclusionFile),
         "consistency": build_array_schema(ConsistencyProof),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evidence.bundle.bag import CHECKPOINT_PATH
 from evidence.bundle.manifest import FACTS_PATH
-from evidence.facts.case import CaseFacts, LeftOutFacts
+from evidence.facts.case import CaseFacts, OmittedFileFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError
 from evidence.formats.container import Contents, FolderContents, Member, NoBundleError, read_all
 from evidence.formats.zipread import ZipContents, is_zip
@@ -124,7 +124,7 @@ def _run_checks(
     return checks, times, views, build_first_lines(inspection, facts, checks), statements
 
 
-def _build_omission_check(path: str, omitted_file: LeftOutFacts) -> Check:
+def _build_omission_check(path: str, omitted_file: OmittedFileFacts) -> Check:
     reason = describe_omission(omitted_file)
     return skip_check(
         f"file:{path}", f"{reason[0].upper()}{reason[1:]}; its SHA-256 in facts.json is {omitted_file.digest}."

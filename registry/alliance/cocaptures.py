@@ -18,10 +18,10 @@ from evidence.capture.outcomes import build_referrer
 from evidence.capture.visitor import Visit, Visitor
 from evidence.facts.cocapture import (
     Cocapture,
-    PartnerAnswer,
-    SealedStatement,
-    Statement,
-    Visited,
+    PartnerResponse,
+    SealedVisitStatement,
+    VisitResult,
+    VisitStatement,
     compare_statement,
     extract_text,
     get_page_language,
@@ -70,7 +70,7 @@ _REPORTED_REASONS = frozenset({"certificate", "no-answer", "too-many-redirects",
 
 def visit_for_partner(
     services: Services, partner: Partner, page: str, picture: str, challenge: bytes
-) -> SealedStatement:
+) -> SealedVisitStatement:
     """Visit a page and a picture for a partner, and seal the observations.
 
     ``picture`` is the URL of the picture, or empty if the page embeds it as a data URL.
@@ -90,10 +90,14 @@ def visit_for_partner(
     assert submission is not None  # only entries of sample owners are not submitted
     proof = prove_inclusion(services, submission, get_covering_checkpoint(services, [submission]))
     assert proof is not None
-    return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+    return SealedVisitStatement(
+        statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint
+    )
 
 
-def _observe_page(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
+def _observe_page(
+    services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes
+) -> VisitStatement:
     started_at, remaining = now(), create_countdown(time.monotonic() + VISIT_SECONDS)
     guard = Guard(allowed_networks=services.config.cocapture_networks)  # excludes the operator's own networks
     visitor = Visitor(guard, services.user_agent, is_denied=load_denials())
@@ -105,12 +109,12 @@ def _observe_page(services: Services, partner: Partner, page_url: str, picture_u
             {"Accept": IMAGE_ACCEPT, **build_referrer(page_url, picture_url)},
             services.config.max_picture_bytes,
         )
-        picture = _to_visited(visitor.visit(picture_url, headers, max_bytes, remaining, cookies=cookies))
+        picture = _to_visit_result(visitor.visit(picture_url, headers, max_bytes, remaining, cookies=cookies))
     body = page.body if page.is_served else None
-    return Statement(
+    return VisitStatement(
         asked_by=partner.origin,
         challenge=challenge,
-        page=_to_visited(page),
+        page=_to_visit_result(page),
         picture=picture,
         text=None if body is None else Digest.from_bytes(extract_text(body)),
         language="" if body is None else get_page_language(body),
@@ -122,10 +126,10 @@ def _observe_page(services: Services, partner: Partner, page_url: str, picture_u
     )
 
 
-def _to_visited(visit: Visit) -> Visited:
+def _to_visit_result(visit: Visit) -> VisitResult:
     connection = visit.steps[-1].connection if visit.steps else None
     certificates = connection.certificates if connection else ()
-    return Visited(
+    return VisitResult(
         url=visit.url,
         final_url=visit.final_url,
         status=visit.status,
@@ -195,8 +199,8 @@ class PartnerVisits:
         active_partners: set[int],
         network_record: NetworkRecord,
         page: bytes | None,
-    ) -> PartnerAnswer:
-        missing_answer = PartnerAnswer(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
+    ) -> PartnerResponse:
+        missing_answer = PartnerResponse(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
         if request.partner.pk not in active_partners:
             return replace(missing_answer, missing="revoked")
         result = request.results[0] if request.results else "too-slow"
@@ -205,7 +209,7 @@ class PartnerVisits:
         try:
             if len(encode_canonical(result)) > MAX_STATEMENT_BYTES:
                 return replace(missing_answer, missing="nonsense")
-            sealed_statement = from_plain(SealedStatement, result, location="the response")
+            sealed_statement = from_plain(SealedVisitStatement, result, location="the response")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
             expected = PartnerRequest(
                 frozenset({self.own_origin}), page_url, picture, self.challenge, capture_result.started
@@ -250,7 +254,7 @@ def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | No
     return PartnerVisits(sighting, get_log(services).origin, challenge, deadline, requests)
 
 
-def _describe_response(answer: PartnerAnswer) -> str:
+def _describe_response(answer: PartnerResponse) -> str:
     name = answer.name
     if answer.missing:
         reason = MISSING_REASONS[answer.missing]

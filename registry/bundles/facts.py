@@ -18,25 +18,25 @@ from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
-    ElsewhereFacts,
-    LeftOutFacts,
     LicenceCheckFacts,
     MatchFacts,
     ModelFacts,
+    OddsModelFacts,
     OfficialRegistration,
+    OmittedFileFacts,
     OwnerFacts,
     PartyFacts,
     PasskeyFacts,
     PictureFacts,
     SightingFacts,
     SoftwareFacts,
+    ThirdPartyStatementFacts,
     Visibility,
-    WeighingFacts,
     WorkFacts,
 )
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, compute_record_leaf
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_odds_model_facts
+from evidence.verify.checks.odds import ExposureWeights, OddsModelFile, RelatedWeights, build_odds_model_facts
 from evidence.verify.checks.probability import build_calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
@@ -201,14 +201,14 @@ def _list_omitted_files(
     sightings: Sequence[SightingFacts],
     files: Sequence[ContentFile],
     absences: Mapping[Digest, AbsenceRecord],
-) -> Iterator[LeftOutFacts]:
+) -> Iterator[OmittedFileFacts]:
     """Yield the files that the facts list but that the bundle will not contain."""
     candidates = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
     candidates += [(sighting.picture.file, "sighting-picture", sighting.picture.digest) for sighting in sightings]
     candidates += [(file.path, file.role, file.digest) for file in files]
     for path, role, digest in candidates:
         if digest in absences:
-            yield LeftOutFacts(path, role, digest, absences[digest].reason, absences[digest].since)
+            yield OmittedFileFacts(path, role, digest, absences[digest].reason, absences[digest].since)
 
 
 def build_software_facts() -> SoftwareFacts:
@@ -354,9 +354,9 @@ def _list_capture_facts(
 
 def list_third_party_statements(
     case: Case, place: Place, number: int
-) -> tuple[tuple[ElsewhereFacts, ...], list[ContentFile]]:
+) -> tuple[tuple[ThirdPartyStatementFacts, ...], list[ContentFile]]:
     """Return third-party statements about a place, oldest first, and the stored responses of archives."""
-    facts_by_statement: dict[SourceStatement, ElsewhereFacts] = {}
+    facts_by_statement: dict[SourceStatement, ThirdPartyStatementFacts] = {}
     for row in place.rows:
         known_since = (
             row.last_seen
@@ -384,13 +384,15 @@ def list_third_party_statements(
     return tuple(sorted(statements, key=_get_sort_key)), files
 
 
-def _build_third_party_facts(statement: SourceStatement, known_since: datetime, file: str = "") -> ElsewhereFacts:
-    return ElsewhereFacts(
+def _build_third_party_facts(
+    statement: SourceStatement, known_since: datetime, file: str = ""
+) -> ThirdPartyStatementFacts:
+    return ThirdPartyStatementFacts(
         **copy_columns(statement, "kind", "by", "of", "stated", "where", "same"), learnt=known_since, file=file
     )
 
 
-def _get_sort_key(facts: ElsewhereFacts) -> tuple[str, datetime]:
+def _get_sort_key(facts: ThirdPartyStatementFacts) -> tuple[str, datetime]:
     """Return a sort key by time; statements without a time come last."""
     return facts.stated or "~", facts.learnt
 
@@ -482,7 +484,7 @@ def _list_calibration_facts(
 
 def _list_odds_model_facts(
     services: Services, matches: Sequence[MatchFacts], *, for_sealing: bool
-) -> tuple[WeighingFacts, ...]:
+) -> tuple[OddsModelFacts, ...]:
     """Return the facts of the odds models of the matches. Store their files if ``for_sealing``."""
     verifications = (match.verification for match in matches)
     pipelines = sorted({verification.pipeline for verification in verifications if verification.related is not None})
@@ -495,7 +497,7 @@ def _list_odds_model_facts(
     )
 
 
-def build_odds_model_file(services: Services, pipeline: str) -> WeighingFile:
+def build_odds_model_file(services: Services, pipeline: str) -> OddsModelFile:
     """Build the sealed file with the odds model's weights of a comparison version.
 
     Raises:
@@ -518,7 +520,7 @@ def build_odds_model_file(services: Services, pipeline: str) -> WeighingFile:
         certain=weights.certain_limit,
         review_weights=weights.review_weights,
     )
-    return WeighingFile(pipeline, related, exposure)
+    return OddsModelFile(pipeline, related, exposure)
 
 
 def _check_licences(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

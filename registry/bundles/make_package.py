@@ -16,7 +16,7 @@ from django.db import transaction
 from evidence.documents.case.sections import describe_pdf_contents
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, load_time_zone
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from evidence.formats.container import MAX_ZIP_BYTES
 from exhibit.clock import now
 from exhibit.digests import CHUNK_BYTES, Digest
@@ -279,7 +279,7 @@ def _describe_documents(services: Services, package: Package, bundle: Bundle, wo
 def _describe_bundle(
     bundle: Bundle,
     file: StoredFile,
-    timestamps: Sequence[WitnessFacts],
+    timestamps: Sequence[TimestampFacts],
     document_lines: Sequence[str],
     wording: Wording,
 ) -> Iterator[str]:
@@ -303,7 +303,7 @@ def _describe_bundle(
         yield "  " + wording.render("package.no_witness")
 
 
-def _describe_timestamp(timestamp: WitnessFacts, wording: Wording) -> str:
+def _describe_timestamp(timestamp: TimestampFacts, wording: Wording) -> str:
     sentence = wording.render("package.waiting", name=timestamp.name)
     if timestamp.time is not None:
         sentence = wording.render("package.complete", name=timestamp.name, time=wording.format_time(timestamp.time))

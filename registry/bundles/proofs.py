@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs
 from evidence.bundle.sealing import SealedCase
-from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.facts.case import CaseFacts, TimestampFacts
 from registry.bundles.models import Bundle
 from registry.log.proofs import build_proofs, get_best_checkpoint, list_timestamps, to_receipt, to_timestamp_facts
 from registry.services.services import Services
@@ -23,7 +23,7 @@ def collect_proofs(services: Services, bundle: Bundle, sealed_bundle: SealedCase
     return replace(proofs, anchors=(*timestamps, *proofs.anchors), countersignatures=countersignatures)
 
 
-def list_bundle_timestamps(bundle: Bundle) -> tuple[WitnessFacts, ...]:
+def list_bundle_timestamps(bundle: Bundle) -> tuple[TimestampFacts, ...]:
     """Return the state of each timestamp service's receipt for a bundle."""
     checkpoint = get_best_checkpoint(bundle.submission_id)
     direct_timestamps = [to_timestamp_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]

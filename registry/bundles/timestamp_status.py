@@ -9,7 +9,7 @@ from statistics import median
 from django.db.models import Q
 
 from evidence.anchors import KINDS
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from registry.bundles.models import Bundle
 from registry.bundles.proofs import list_bundle_timestamps
@@ -40,7 +40,7 @@ class TimestampCount:
         return self.complete >= self.needed
 
 
-def count_timestamps(timestamps: Sequence[WitnessFacts], needed: int) -> TimestampCount:
+def count_timestamps(timestamps: Sequence[TimestampFacts], needed: int) -> TimestampCount:
     """Count the timestamp services of a bundle. A service with several receipts is counted once."""
     requested_services = {(timestamp.kind, timestamp.name) for timestamp in timestamps}
     complete_services = {(timestamp.kind, timestamp.name) for timestamp in timestamps if timestamp.state == "complete"}
@@ -81,7 +81,7 @@ def _count_for_bundle(row: Bundle, needed: int) -> TimestampCount:
 class TimestampStatus:
     """The state of one timestamp service's receipt for a bundle."""
 
-    facts: WitnessFacts
+    facts: TimestampFacts
     expected_at: datetime | None = None  # based on recent waiting times; None if the receipt is complete
     unresponsive_since: datetime | None = None  # time since which the service has not responded
     next_request_at: datetime | None = None

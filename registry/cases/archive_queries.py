@@ -18,9 +18,9 @@ from crawler.archives.wayback import REQUEST_INTERVAL_SECONDS, STATUSES
 from crawler.searches.client import SearchRefusedError
 from evidence.facts.archive_responses import (
     ARCHIVE_RESPONSES_ROLE,
-    ArchiveAnswer,
-    ArchiveAnswers,
     ArchivedCopy,
+    ArchiveResponse,
+    ArchiveResponses,
     find_earliest,
     get_archive_name,
     is_capture_of,
@@ -155,9 +155,9 @@ class _ArchiveSession:
 
     services: Services
     row: ArchiveLookup
-    answers: list[ArchiveAnswer] = field(default_factory=list)
+    answers: list[ArchiveResponse] = field(default_factory=list)
 
-    def run(self) -> tuple[ArchiveAnswers, list[bytes]]:
+    def run(self) -> tuple[ArchiveResponses, list[bytes]]:
         """Send all requests. Return the responses, and the picture from the earliest capture in a list.
 
         The list is empty if there is no capture, the download fails, or the picture exceeds the size limit.
@@ -185,7 +185,7 @@ class _ArchiveSession:
                 if data:
                     pictures.append(data)
                     copies.append(ArchivedCopy(url, now(), Digest.from_bytes(data), len(data)))
-        return ArchiveAnswers(archive, tuple(self.answers), tuple(copies)), pictures
+        return ArchiveResponses(archive, tuple(self.answers), tuple(copies)), pictures
 
     def _query(self, client: IndexClient, subject: str, address: str, extra_parameters: list[tuple[str, str]]) -> None:
         parameters = [
@@ -203,7 +203,7 @@ class _ArchiveSession:
         is_capture_list = not text or (captures and all(is_capture_of(line, address) for line in captures))
         if status != requests.codes.ok or not is_capture_list:
             raise client.make_format_error()
-        self.answers.append(ArchiveAnswer(subject, address, url, now(), text))
+        self.answers.append(ArchiveResponse(subject, address, url, now(), text))
 
 
 def _download(session: requests.Session, address: str, max_bytes: int) -> bytes:
@@ -219,7 +219,7 @@ def _download(session: requests.Session, address: str, max_bytes: int) -> bytes:
         return b""
 
 
-def _store(services: Services, row: ArchiveLookup, answers: ArchiveAnswers, pictures: list[bytes]) -> None:
+def _store(services: Services, row: ArchiveLookup, answers: ArchiveResponses, pictures: list[bytes]) -> None:
     """Store the archive's responses and pictures, and add their digests to the log."""
     picture = row.sighting.picture
     assert picture.digest is not None

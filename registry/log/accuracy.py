@@ -7,7 +7,13 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from evidence.accuracy.counts import CountedPicture, Counts, JoinedCounts, read_signed_statement, sign_statement
+from evidence.accuracy.counts import (
+    CountedPicture,
+    FalseAlarmCounts,
+    JointFalseAlarmCounts,
+    read_signed_statement,
+    sign_statement,
+)
 from evidence.accuracy.error_rates import DECISION_CLASSES, Accuracy, count_decisions
 from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
@@ -72,18 +78,18 @@ def sign_counts(services: Services, outcome: "CalibrationResult", *, list_photog
     )
     return sign_statement(
         get_log(services),
-        Counts(
+        FalseAlarmCounts(
             calibration.made, calibration.pipeline, calibration.network, calibration.digest, calibration.data, *totals
         ),
     )
 
 
-def load_joined_counts(config: Config) -> JoinedCounts | None:
+def load_joined_counts(config: Config) -> JointFalseAlarmCounts | None:
     """Return the joint counts that the operator publishes; ``None`` without a valid file (an invalid one is logged)."""
     path = config.data_dir / JOINED_COUNTS_NAME
     try:
         return (
-            read_signed_statement(JoinedCounts, path.read_bytes(), file_label=JOINED_COUNTS_NAME)[0]
+            read_signed_statement(JointFalseAlarmCounts, path.read_bytes(), file_label=JOINED_COUNTS_NAME)[0]
             if path.exists()
             else None
         )

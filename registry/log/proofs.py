@@ -8,7 +8,7 @@ from itertools import chain
 from django.db.models import Count, OuterRef, Q, Subquery
 
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, compute_checkpoint_digest
-from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.facts.case import CaseFacts, TimestampFacts
 from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import list_log_proofs
 from exhibit.entries import EntryType
@@ -153,16 +153,16 @@ def _list_receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
     return [AnchorProof(digest, to_receipt(row)) for row in rows]
 
 
-def list_timestamps(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
+def list_timestamps(checkpoint: LogCheckpoint | None) -> tuple[TimestampFacts, ...]:
     """Return the timestamp services of a checkpoint with their states; empty without a checkpoint."""
     rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
     return tuple(to_timestamp_facts(row, "checkpoint") for row in rows)
 
 
-def to_timestamp_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
+def to_timestamp_facts(row: AnchorReceipt, subject: str) -> TimestampFacts:
     """Convert a receipt's row to facts about a timestamp of the ``manifest`` or of the ``checkpoint``."""
     state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
-    return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
+    return TimestampFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
 
 
 def to_receipt(row: AnchorReceipt) -> Receipt:

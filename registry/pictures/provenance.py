@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from evidence.bundle.sealing import JSON_MEDIA_TYPE, ContentFile, get_sighting_folder
-from evidence.facts.case import MakingFacts, ProvenanceFacts, SightingFacts
+from evidence.facts.case import CreationFacts, ProvenanceFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
 from exhibit.pictures.metadata import FileMetadata, read_metadata
 from registry.services.services import Services
@@ -26,7 +26,7 @@ def load_statements(services: Services, sighting: SightingFacts) -> tuple[Sighti
         path = f"{get_sighting_folder(sighting.number)}/c2pa.json"
         provenance = replace(provenance, file=path)
         files = (ContentFile(path, ROLE, JSON_MEDIA_TYPE, services.blobs.put(manifest)),)
-    return replace(sighting, provenance=provenance, making=MakingFacts(metadata.source_type, metadata.aigc)), files
+    return replace(sighting, provenance=provenance, making=CreationFacts(metadata.source_type, metadata.aigc)), files
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from evidence.anchors import KINDS
 from evidence.bundle.bag import create_log_files
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import format_rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
@@ -31,7 +31,7 @@ class Registration:
     submission: LogSubmission
     entry: int | None  # sequence number in the log, from 0; ``None`` until it is assigned
     checkpoint: LogCheckpoint | None  # the checkpoint over the entry with the most timestamps
-    witnesses: tuple[WitnessFacts, ...]  # timestamps of the checkpoint, by name of the service
+    witnesses: tuple[TimestampFacts, ...]  # timestamps of the checkpoint, by name of the service
 
 
 def list_later_submissions(work: Work) -> list[LogSubmission]:

@@ -14,8 +14,8 @@ from evidence.bundle.sealing import (
 )
 from evidence.facts.archive_responses import (
     ARCHIVE_RESPONSES_ROLE,
-    ArchiveAnswer,
-    ArchiveAnswers,
+    ArchiveResponse,
+    ArchiveResponses,
     compute_sha1,
     list_statements,
 )
@@ -24,21 +24,21 @@ from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
-    ElsewhereFacts,
-    LeftOutFacts,
-    MakingFacts,
+    CreationFacts,
     OfficialRegistration,
+    OmittedFileFacts,
     PasskeyFacts,
     PictureFacts,
     SightingFacts,
-    WitnessFacts,
+    ThirdPartyStatementFacts,
+    TimestampFacts,
 )
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
 from evidence.verify.checks.contents import LIMITS
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_odds_model_facts
+from evidence.verify.checks.odds import ExposureWeights, OddsModelFile, RelatedWeights, build_odds_model_facts
 from exhibit.clock import now
 from exhibit.comparison.calibration import add_probability
 from exhibit.comparison.derived import compute_survival_map
@@ -70,7 +70,7 @@ from tests.assets.bundles import (
 from tests.assets.c2pa_signed import embed_manifest
 from tests.assets.passkeys import KEY, decision_statement
 
-WEIGHING = WeighingFile(
+WEIGHING = OddsModelFile(
     "tests",
     RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0}, 1.5, 1000, 0.5),
     ExposureWeights(
@@ -99,8 +99,8 @@ def whole_case(scene: Scene) -> Scene:
     facts = _complete_match(scene, facts, found_data)
     facts = replace(
         facts,
-        witnesses=(WitnessFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
-        left_out=(LeftOutFacts(LEFT_OUT, "title-document", Digest.from_bytes(b"gone"), AbsenceCode.PURGED, now()),),
+        witnesses=(TimestampFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
+        left_out=(OmittedFileFacts(LEFT_OUT, "title-document", Digest.from_bytes(b"gone"), AbsenceCode.PURGED, now()),),
         licence_check=replace(facts.licence_check, checked_at=now(), reasons=("Licence 1 (Ben): it has ended.",)),
         decision=replace(facts.decision, at=now()),
         opened_at=now(),
@@ -170,28 +170,32 @@ def _sighting(scene: Scene, found_data: bytes) -> SightingFacts:
     return replace(
         before, picture=picture, slice=proof, first_seen=seen_at, last_seen=seen_at, captures=(capture,),
         certificate=CERTIFICATE, period="2026-11", provenance=replace(provenance[0], file=MANIFEST_FILE),
-        making=MakingFacts(file_metadata.source_type, file_metadata.aigc),
+        making=CreationFacts(file_metadata.source_type, file_metadata.aigc),
         elsewhere=_outside_statements(before, picture.digest, found_data),
     )  # fmt: skip
 
 
-def archive_answers(sighting: SightingFacts, found_data: bytes) -> ArchiveAnswers:
+def archive_answers(sighting: SightingFacts, found_data: bytes) -> ArchiveResponses:
     """Return an archive's answers about a sighting: a capture of the image, and none of the page."""
     query = f"{ARCHIVE}/cdx/search/cdx?url="
     line = f"20190303101500 {sighting.image_url} image/jpeg 200 {compute_sha1(found_data)}"
-    return ArchiveAnswers(
+    return ArchiveResponses(
         ARCHIVE,
         (
-            ArchiveAnswer("page", sighting.page_url, query + sighting.page_url, sighting.last_seen or now(), ""),
-            ArchiveAnswer("picture", sighting.image_url, query + sighting.image_url, sighting.last_seen or now(), line),
+            ArchiveResponse("page", sighting.page_url, query + sighting.page_url, sighting.last_seen or now(), ""),
+            ArchiveResponse(
+                "picture", sighting.image_url, query + sighting.image_url, sighting.last_seen or now(), line
+            ),
         ),
     )
 
 
-def _outside_statements(sighting: SightingFacts, picture: Digest, found_data: bytes) -> tuple[ElsewhereFacts, ...]:
+def _outside_statements(
+    sighting: SightingFacts, picture: Digest, found_data: bytes
+) -> tuple[ThirdPartyStatementFacts, ...]:
     statements = list_statements(archive_answers(sighting, found_data), picture, found_data)
     return tuple(
-        ElsewhereFacts(
+        ThirdPartyStatementFacts(
             outside_statement.kind,
             outside_statement.by,
             outside_statement.of,

@@ -14,10 +14,10 @@ from evidence.bundle.sealing import ContentFile, build_seal_opening, seal_case
 from evidence.facts.cocapture import (
     COCAPTURE_FORMAT,
     Cocapture,
-    PartnerAnswer,
-    SealedStatement,
-    Statement,
-    Visited,
+    PartnerResponse,
+    SealedVisitStatement,
+    VisitResult,
+    VisitStatement,
     compare_statement,
     extract_text,
 )
@@ -50,24 +50,26 @@ def create_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -
     return Log(FolderLogStore(folder), key or KeySigner(Ed25519PrivateKey.generate()), name)
 
 
-def statement(started: datetime) -> Statement:
+def statement(started: datetime) -> VisitStatement:
     """Return an honest partner's statement about the page of the scenes."""
     server = "203.0.113.9"
-    page = Visited(
+    page = VisitResult(
         "https://copies.example/", "https://copies.example/", 200, "", Digest.from_bytes(PAGE), server, CERTIFICATE
     )
     address = "https://copies.example/field.jpg"
-    picture = Visited(address, address, 200, "", Digest.from_bytes(found_bytes(1)), server, CERTIFICATE)
-    return Statement(
+    picture = VisitResult(address, address, 200, "", Digest.from_bytes(found_bytes(1)), server, CERTIFICATE)
+    return VisitStatement(
         OWN, CHALLENGE, page, picture, Digest.from_bytes(extract_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
         started + timedelta(seconds=2),
     )  # fmt: skip
 
 
-def seal_statement(log: Log, statement: Statement, kind: EntryType = EntryType.COCAPTURE) -> SealedStatement:
+def seal_statement(log: Log, statement: VisitStatement, kind: EntryType = EntryType.COCAPTURE) -> SealedVisitStatement:
     """Return a statement, sealed as an entry of a log."""
     proof: LogProof = append_entry(log, kind, dict(to_plain(statement)), statement.finished)
-    return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+    return SealedVisitStatement(
+        statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint
+    )
 
 
 def lying_partner(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
@@ -100,7 +102,7 @@ def lying_partner(log: Log, image: bytes, html: bytes = b"", /, **other: Any) ->
         for name, value in other.items():
             fields[name] = {**fields[name], **value} if isinstance(value, dict) else value
         format_name = fields.pop("format")  # of an unknown format nothing is read
-        lie = from_plain(Statement, {**fields, "format": COCAPTURE_FORMAT}, location="the lie")
+        lie = from_plain(VisitStatement, {**fields, "format": COCAPTURE_FORMAT}, location="the lie")
         sealed_statement = seal_statement(log, replace(lie, format=format_name))
         return Answer(json.dumps(to_plain(sealed_statement)).encode(), "application/json")
 
@@ -114,20 +116,20 @@ class ConfirmedBundle:
     scene: Scene
     log: Log
     key: KeySigner  # key of the partner's log
-    statement: Statement
+    statement: VisitStatement
     files: Files
     trust: Trust
     folder: Path
 
     @property
-    def picture(self) -> Visited:
+    def picture(self) -> VisitResult:
         """Return the partner's statement about the image."""
         assert self.statement.picture is not None
         return self.statement.picture
 
-    def answer(self, sealed_statement: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
+    def answer(self, sealed_statement: SealedVisitStatement | None, **other: Any) -> PartnerResponse:  # noqa: ANN401
         """Return the answer that the requester records for a statement."""
-        answer = PartnerAnswer(
+        answer = PartnerResponse(
             "b", self.log.get_verifier_key(), "" if sealed_statement else "no-answer", (), (), sealed_statement
         )
         if sealed_statement:
@@ -137,12 +139,12 @@ class ConfirmedBundle:
             answer = replace(answer, agrees=agrees, differs=differs)
         return replace(answer, **other)
 
-    def seal_answers(self, *answers: PartnerAnswer, challenge: bytes = CHALLENGE) -> Files:
+    def seal_answers(self, *answers: PartnerResponse, challenge: bytes = CHALLENGE) -> Files:
         """Return the bundle with these answers instead, sealed with a stranger's key."""
         data = Cocapture(challenge, answers).to_json()
         return seal_lie(self.files, lambda _, files: files.update({PLACE: data}))
 
-    def answer_with(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
+    def answer_with(self, **other: Any) -> PartnerResponse:  # noqa: ANN401
         """Return an answer whose statement has other fields, sealed by the partner with its own key."""
         return self.answer(seal_statement(self.log, replace(self.statement, **other)))
 

@@ -24,7 +24,6 @@ from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
-    ElsewhereFacts,
     LicenceCheckFacts,
     MatchFacts,
     OfficialRegistration,
@@ -33,8 +32,9 @@ from evidence.facts.case import (
     PictureFacts,
     SightingFacts,
     SoftwareFacts,
+    ThirdPartyStatementFacts,
+    TimestampFacts,
     Visibility,
-    WitnessFacts,
     WorkFacts,
 )
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof
@@ -156,14 +156,14 @@ def sample_sighting(found_picture: PictureFacts) -> SightingFacts:
     )
 
 
-def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
+def sample_elsewhere(page: str, image: str) -> Iterator[ThirdPartyStatementFacts]:
     """Yield one statement for each kind of external source."""
     archive = "https://web.archive.org/web"
     for kind in SourceStatementKind:
         captured = kind is SourceStatementKind.ARCHIVE_CAPTURED
         by, where = ("Internet Archive", f"{archive}/20190303101502/{image}") if captured else ("TinEye", page)
-        yield ElsewhereFacts(kind, by, "picture", "2019-03-03T10:15:02Z", where, NOON, same=captured or None)
-    yield ElsewhereFacts(
+        yield ThirdPartyStatementFacts(kind, by, "picture", "2019-03-03T10:15:02Z", where, NOON, same=captured or None)
+    yield ThirdPartyStatementFacts(
         SourceStatementKind.ARCHIVE_CAPTURED, "Internet Archive", "page", "", f"{archive}/*/{page}", NOON
     )
 
@@ -175,12 +175,12 @@ def sample_match(registered: PictureFacts, found_picture: PictureFacts) -> Match
     return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, ("Aligned over 94%.",), *paths)
 
 
-def sample_witnesses() -> tuple[WitnessFacts, ...]:
+def sample_witnesses() -> tuple[TimestampFacts, ...]:
     """Return three timestamps: of an outside service, of a development service, and a pending one."""
     return (
-        WitnessFacts("rfc3161", "Example Time Authority", False, "complete", "manifest", NOON),  # noqa: FBT003 - a field
-        WitnessFacts("rfc3161", "local trial authority", True, "complete", "manifest", NOON),  # noqa: FBT003 - a field
-        WitnessFacts("opentimestamps", "calendar.example", False, "pending", "checkpoint", None),  # noqa: FBT003 - a field
+        TimestampFacts("rfc3161", "Example Time Authority", False, "complete", "manifest", NOON),  # noqa: FBT003 - a field
+        TimestampFacts("rfc3161", "local trial authority", True, "complete", "manifest", NOON),  # noqa: FBT003 - a field
+        TimestampFacts("opentimestamps", "calendar.example", False, "pending", "checkpoint", None),  # noqa: FBT003 - a field
     )
 
 

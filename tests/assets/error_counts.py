@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.accuracy.counts import CountedPicture, Counts
+from evidence.accuracy.counts import CountedPicture, FalseAlarmCounts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from exhibit.digests import Digest
@@ -28,8 +28,8 @@ def counted_picture(number: int, *failed: Decision, bits: int = 0, saved: str = 
     return CountedPicture(Digest.from_bytes(f"{number}{saved}".encode()), perceptual.to_bytes(32), failed)
 
 
-def counts(pictures: Sequence[CountedPicture], *, listed: bool = True) -> Counts:
+def counts(pictures: Sequence[CountedPicture], *, listed: bool = True) -> FalseAlarmCounts:
     """Return an installation's counts for these images."""
     certain, review = (sum(kind in each.failed for each in pictures) for kind in (Decision.CERTAIN, Decision.REVIEW))
     about = (DAY, PIPELINE, "descriptor@1", Digest.from_bytes(b"calibration"), "Drawn for a test")
-    return Counts(*about, len(pictures), certain, review, tuple(pictures) if listed else ())
+    return FalseAlarmCounts(*about, len(pictures), certain, review, tuple(pictures) if listed else ())

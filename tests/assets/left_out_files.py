@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from evidence.facts.case import AbsenceCode, LeftOutFacts
+from evidence.facts.case import AbsenceCode, OmittedFileFacts
 from tests.assets.bundles import Scene, reseal
 
 SINCE = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -13,7 +13,7 @@ KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sight
 def leave_out(scene: Scene, *roles: str, reason: AbsenceCode = AbsenceCode.REPORTED) -> Scene:
     """Seal the case again without the files of these roles, and list them in the facts."""
     removed_files = [file for file in scene.sealed_case.manifest.files if file.role in roles]
-    rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, reason, SINCE) for file in removed_files)
+    rows = tuple(OmittedFileFacts(file.path, file.role, file.sha256, reason, SINCE) for file in removed_files)
     facts = replace(scene.facts, left_out=rows)
     removed_pictures = {"work-picture", "sighting-picture"} & set(roles)
     if removed_pictures:  # without the image there is no drawing

@@ -16,7 +16,7 @@ from evidence import bundle
 from evidence.anchors.evm.proofs import EvmPending, EvmProof
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
-from evidence.facts.archive_responses import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveResponses
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
@@ -24,7 +24,7 @@ from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import build_schemas
 from evidence.verdict.trust import Trust
-from evidence.verify.checks.odds import WeighingFile
+from evidence.verify.checks.odds import OddsModelFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
 from tools.reference.descriptions import format_table, read_descriptions, to_markdown
@@ -48,12 +48,12 @@ FILE_FORMATS: dict[str, tuple[str, type]] = {
     "network": ("data/sightings/NN/capture-N/network.json, not canonical", NetworkRecord),
     "cocapture": ("data/sightings/NN/capture-N/cocapture.json", Cocapture),
     "web-archive": ("data/sightings/NN/capture-N/web-archive.json", WebArchive),
-    "archive-answers": ("data/sightings/NN/archive-answers-N.json", ArchiveAnswers),
+    "archive-answers": ("data/sightings/NN/archive-answers-N.json", ArchiveResponses),
     "assertion": ("data/decision.json", Assertion),
     "slice": ("data/sightings/NN/slice.json", SliceProof),
     "registration": ("data/work/registration.json", LogProof),
     "calibration": ("data/calibrations/NN.json", CalibrationFile),
-    "weighing": ("data/weighings/NN.json", WeighingFile),
+    "weighing": ("data/weighings/NN.json", OddsModelFile),
     "entry": ("proofs/log/entry.json", EntryFile),
     "inclusion": ("proofs/log/inclusion.json", InclusionFile),
     "consistency": ("proofs/log/consistency.json, an array", ConsistencyProof),

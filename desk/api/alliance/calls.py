@@ -12,7 +12,7 @@ from ninja import Router
 from pydantic import Field
 
 from desk.api.common import limits
-from desk.api.common.auth import Permitted
+from desk.api.common.auth import ScopeAuth
 from desk.api.common.problems import Problem
 from desk.schemas import log as schemas, requests
 from desk.schemas.base import ResponseBody
@@ -52,7 +52,7 @@ class PartnerCall(HttpRequest):
     auth: Partner
 
 
-class Signed(Permitted):
+class PartnerAuth(ScopeAuth):
     """Authenticate partners and apply their rate limit."""
 
     openapi_security_schema = {
@@ -79,14 +79,14 @@ class Signed(Permitted):
             raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
 
 
-PARTNER = Signed(Scope.READ)
+PARTNER = PartnerAuth(Scope.READ)
 
 
-@router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
-def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
+@router.post("/alliance/heads", response=schemas.LogCheckpoints, auth=PARTNER)
+def list_cosigned_checkpoints(request: PartnerCall, new: PartnerRequest) -> schemas.LogCheckpoints:
     """List the latest checkpoint of each log that this installation has cosigned, and proofs of forks."""
-    forks = [schemas.Fork(**fork) for fork in cosigning.list_forks()]
-    return schemas.Heads(heads=cosigning.list_cosigned_checkpoints(), forks=forks)
+    forks = [schemas.LogFork(**fork) for fork in cosigning.list_forks()]
+    return schemas.LogCheckpoints(heads=cosigning.list_cosigned_checkpoints(), forks=forks)
 
 
 POINT_PATTERN = "^[0-9a-f]{64}$"
@@ -129,14 +129,14 @@ class IndexPage(ResponseBody):
 
 
 @router.post("/alliance/blind-points", response=Points, auth=PARTNER)
-def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
+def multiply_points(request: PartnerCall, new: PointsRequest) -> Points:
     """Multiply blinded points by the key of the agreement. Each point counts as one query."""
     row, points = evaluate_points(wiring.services(), request.auth, new.points)
     return Points(points=points, agreement=row.pk, left=row.queries - row.used)
 
 
 @router.post("/alliance/blind-index", response=IndexPage, auth=PARTNER)
-def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
+def get_blind_index_page(request: PartnerCall, new: IndexRequest) -> IndexPage:
     """Get a page of the blind index of pictures that this installation crawled. Each page counts as one query."""
     return IndexPage(**build_index_page(wiring.services(), request.auth, new.after))
 
@@ -165,7 +165,7 @@ class CaptureRequest(PartnerRequest):
     )
 
 
-class Seen(ResponseBody):
+class SealedVisit(ResponseBody):
     """Result of a visit, as a log entry of the visiting installation, with the inclusion proof of the entry."""
 
     statement: dict[str, Any] = Field(
@@ -179,8 +179,8 @@ class Seen(ResponseBody):
     checkpoint: str = Field(description="Checkpoint as a C2SP signed note.")
 
 
-@router.post("/alliance/capture", response=Seen, auth=PARTNER)
-def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
+@router.post("/alliance/capture", response=SealedVisit, auth=PARTNER)
+def visit_page_for_partner(request: PartnerCall, new: CaptureRequest) -> SealedVisit:
     """Visit a public page and its picture now. The visit counts towards the partner's daily limit."""
     challenge = bytes.fromhex(new.challenge)
-    return Seen(**to_plain(visit_for_partner(wiring.services(), request.auth, new.page, new.picture, challenge)))
+    return SealedVisit(**to_plain(visit_for_partner(wiring.services(), request.auth, new.page, new.picture, challenge)))

@@ -42,7 +42,7 @@ def get_request_owner(request: Call) -> Owner:
     return request.auth.owner
 
 
-class Permitted:
+class ScopeAuth:
     """Authenticate the caller, check the scope, and apply the rate limit.
 
     Unknown owners and owners to whom the caller has no access both return 404.
@@ -77,13 +77,13 @@ class Permitted:
         return actor
 
 
-class OnTheMachine(Permitted):
+class LocalOperatorAuth(ScopeAuth):
     """Allow only the operator, who runs `exhibit api` on the installation's own machine.
 
     These operations accept no API tokens and no sessions, not even those of an operator's account.
     """
 
-    openapi_security_schema = Permitted.openapi_security_schema | {
+    openapi_security_schema = ScopeAuth.openapi_security_schema | {
         "description": "No token is accepted. Call these operations with `exhibit api` on the server of the "
         "installation."
     }
@@ -103,9 +103,9 @@ class OnTheMachine(Permitted):
         return actor
 
 
-READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
-DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
-OPERATOR = OnTheMachine(Scope.READ)
+READ, WRITE = ScopeAuth(Scope.READ), ScopeAuth(Scope.WRITE)
+DECIDE, SEND, MANAGE = ScopeAuth(Scope.DECIDE), ScopeAuth(Scope.SEND), ScopeAuth(Scope.MANAGE)
+OPERATOR = LocalOperatorAuth(Scope.READ)
 
 
 def _authenticate(request: HttpRequest) -> Actor:

@@ -46,7 +46,7 @@ MaxPictures = Annotated[
 ]
 
 
-class Card(ResponseBody):
+class InstallationCard(ResponseBody):
     """Card of an installation: its URL and public keys."""
 
     format: str = Field(description="Format of the card, with its version.")
@@ -72,7 +72,7 @@ class Partners(ResponseBody):
     items: list[schemas.Partner] = Field(description="Partners, including revoked ones.")
 
 
-class Captures(requests.RequestBody):
+class PartnerCaptureSettings(requests.RequestBody):
     """Settings for visits that partners make for each other. Fields that are null are not changed."""
 
     requests_visits: requests.Flag | None = Field(
@@ -92,7 +92,7 @@ class PartnerProblems(ResponseBody):
 class Forks(ResponseBody):
     """Pairs of signed checkpoints that contradict each other."""
 
-    forks: list[schemas.Fork] = Field(description="Pairs of signed checkpoints that contradict each other.")
+    forks: list[schemas.LogFork] = Field(description="Pairs of signed checkpoints that contradict each other.")
 
 
 class FeedMatches(ResponseBody):
@@ -212,14 +212,14 @@ class Contract(ResponseBody):
     )
 
 
-@router.get("/operator/card", response=Card)
-def get_own_card(request: Call) -> Card:
+@router.get("/operator/card", response=InstallationCard)
+def get_own_card(request: Call) -> InstallationCard:
     """Get the card of this installation, which you send to the operators of partners."""
-    return Card(**signed_calls.build_own_card(wiring.services()))
+    return InstallationCard(**signed_calls.build_own_card(wiring.services()))
 
 
-@router.get("/operator/partner-card", response=Card)
-def get_partner_card(request: Call, url: CardUrl) -> Card:
+@router.get("/operator/partner-card", response=InstallationCard)
+def get_partner_card(request: Call, url: CardUrl) -> InstallationCard:
     """Get the card of another installation.
 
     Before you add the installation as a partner, confirm the public keys with its operator.
@@ -228,7 +228,7 @@ def get_partner_card(request: Call, url: CardUrl) -> Card:
     if card.url.rstrip("/") != url.rstrip("/"):
         hint = "If the operator of the installation gave you this URL, use it instead."
         raise InvalidRequestError(f"The card contains a different URL, {card.url}.", hint=hint)
-    return Card(format=card.format, url=card.url, log=card.log, witness=card.witness)
+    return InstallationCard(format=card.format, url=card.url, log=card.log, witness=card.witness)
 
 
 @router.get("/operator/partners", response=Partners)
@@ -247,7 +247,7 @@ def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
 
 
 @router.patch(PARTNER_PATH + "/captures", response=schemas.Partner)
-def set_partner_captures(request: Call, name: NameParameter, new: Captures) -> schemas.Partner:
+def set_partner_captures(request: Call, name: NameParameter, new: PartnerCaptureSettings) -> schemas.Partner:
     """Set whether a partner is asked to visit pages, and how many visits it may request. Both are off by default."""
     partners.set_captures(
         partners.get_partner(name), is_requested=new.requests_visits, visits=new.daily_visits, by=request.auth.by
@@ -272,7 +272,7 @@ def compare_partner_logs(request: Call) -> PartnerProblems:
 @router.get("/operator/forks", response=Forks)
 def list_forks(request: Call) -> Forks:
     """List pairs of checkpoints that contradict each other. Each pair proves that a log was forked."""
-    return Forks(forks=[schemas.Fork(**fork) for fork in cosigning.list_forks()])
+    return Forks(forks=[schemas.LogFork(**fork) for fork in cosigning.list_forks()])
 
 
 @router.get(PARTNER_PATH + "/feed", response=FeedMatches)

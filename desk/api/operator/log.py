@@ -56,7 +56,7 @@ class Erasure(requests.Reason):
     )
 
 
-class Erased(ResponseBody):
+class ErasureResult(ResponseBody):
     """Result of erasing the content of log entries."""
 
     erased: list[int] = Field(description="Numbers of the log entries whose content this request erased.")
@@ -84,13 +84,13 @@ def list_log_entries(request: Call, type: EntryType | None = None, last: EntryCo
     return Entries(items=schemas.Entry.from_rows((rows if type is None else rows.filter(type=type))[:last])[::-1])
 
 
-@router.post("/operator/log/erasures", response=Erased)
-def erase_log_entries(request: Call, new: Erasure) -> Erased:
+@router.post("/operator/log/erasures", response=ErasureResult)
+def erase_log_entries(request: Call, new: Erasure) -> ErasureResult:
     """Permanently erase the content of log entries. The entries remain, and the log can still be verified.
 
     Later bundles cannot contain the erased content.
     """
-    return Erased(erased=log.erase_openings(new.sequences, by=request.auth.by, reason=new.reason))
+    return ErasureResult(erased=log.erase_openings(new.sequences, by=request.auth.by, reason=new.reason))
 
 
 @router.post("/operator/log/accept-head", response=LogState)

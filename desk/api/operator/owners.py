@@ -80,7 +80,7 @@ class Countersignature(requests.RequestBody):
     )
 
 
-class Countersigned(ResponseBody):
+class CountersignedBundle(ResponseBody):
     """A countersigned bundle."""
 
     case: int = Field(description="Case number.")
@@ -169,12 +169,14 @@ def get_manifest(request: Call, owner: str, number: int, bundle: int) -> HttpRes
     )
 
 
-@router.post(BUNDLE + "/countersignatures", response={201: Countersigned})
-def countersign_bundle(request: Call, owner: str, number: int, bundle: int, new: Countersignature) -> Countersigned:
+@router.post(BUNDLE + "/countersignatures", response={201: CountersignedBundle})
+def countersign_bundle(
+    request: Call, owner: str, number: int, bundle: int, new: Countersignature
+) -> CountersignedBundle:
     """Add a signature made on the owner's device to a bundle."""
     row = scoped.get_bundle(get_request_owner(request), number, bundle)
     stored = bundles.store_countersignature(wiring.services(), row, new.signature)
-    return Countersigned(case=number, bundle=bundle, key=stored.key.name)
+    return CountersignedBundle(case=number, bundle=bundle, key=stored.key.name)
 
 
 @router.put(OWNER + "/works/{int:number}/feed", response={204: None})

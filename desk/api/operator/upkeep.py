@@ -140,7 +140,7 @@ class ModelUse(requests.RequestBody):
     )
 
 
-class Measurement(requests.RequestBody):
+class MeasurementRequest(requests.RequestBody):
     """Settings of a measurement."""
 
     photos: str = Field(
@@ -154,7 +154,7 @@ class Measurement(requests.RequestBody):
     )
 
 
-class Measured(ResponseBody):
+class MeasurementResult(ResponseBody):
     """Recall of the measured model and of the model in use."""
 
     name: str = Field(description="Name of the measured model.")
@@ -248,8 +248,8 @@ def list_models(request: Call) -> Models:
     return Models(items=Model.from_rows(descriptor_models.list_model_states(wiring.services())))
 
 
-@router.post("/operator/models/{name}/measure", response=Measured)
-def measure_model(request: Call, name: ModelName, new: Measurement) -> Measured:
+@router.post("/operator/models/{name}/measure", response=MeasurementResult)
+def measure_model(request: Call, name: ModelName, new: MeasurementRequest) -> MeasurementResult:
     """Measure the recall of a model, and compare it with the model in use.
 
     This takes several minutes and requires at least 20 photographs.
@@ -260,7 +260,9 @@ def measure_model(request: Call, name: ModelName, new: Measurement) -> Measured:
         wiring.services(), name, photos, new.works, lambda _done, _total: None
     )
     recalls = recall.recall_to_dict(measurement.recall), recall.recall_to_dict(measurement.serving_recall)
-    return Measured(name=measurement.name, recall=recalls[0], serving=measurement.serving_name, beside=recalls[1])
+    return MeasurementResult(
+        name=measurement.name, recall=recalls[0], serving=measurement.serving_name, beside=recalls[1]
+    )
 
 
 @router.post("/operator/models/{name}/use", response=Model)
@@ -343,13 +345,13 @@ def allow_host(request: Call, host: Host) -> None:
 
 
 @router.get("/operator/blocked-bytes", response=BlockedFiles)
-def list_blocked_bytes(request: Call) -> BlockedFiles:
+def list_blocked_digests(request: Call) -> BlockedFiles:
     """List the digests that Exhibit never stores."""
     return BlockedFiles(items=BlockedFile.from_rows(BlockedDigest.objects.order_by("created_at")))
 
 
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
-def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
+def block_digest(request: Call, digest: Sha256, new: requests.Reason) -> None:
     """Block a digest: files with it are never stored again. To delete stored files, purge the picture instead."""
     denylists.block_digest(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
@@ -363,7 +365,7 @@ def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason)
 
 
 @router.get("/operator/pictures/{digest}/files", response=AffectedFiles)
-def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
+def list_affected_files(request: Call, digest: Sha256) -> AffectedFiles:
     """List the files that are removed or hidden when a picture is purged."""
     return AffectedFiles(
         items=AffectedFile.from_rows(purge.find_affected_files(wiring.services(), Digest.from_hex(digest)))

@@ -10,7 +10,7 @@ from ninja import Router
 from pydantic import Field
 
 from desk.api.common import limits
-from desk.api.common.auth import BEARER, Permitted
+from desk.api.common.auth import BEARER, ScopeAuth
 from desk.api.common.problems import build_unauthorized_problem
 from desk.schemas import owners as schemas, requests
 from registry.edge import contributors, deliveries
@@ -36,7 +36,7 @@ class LeaseRequest(requests.RequestBody):
     )
 
 
-class EdgeResult(requests.RequestBody):
+class ContributorResult(requests.RequestBody):
     """Result for one URL. If the digest is empty, no picture was fetched."""
 
     target: RowNumber = Field(examples=[71], description="Number that identifies the URL in the lease.")
@@ -54,12 +54,12 @@ class EdgeResult(requests.RequestBody):
     )
 
 
-class EdgeDelivery(requests.RequestBody):
+class ContributorDelivery(requests.RequestBody):
     """Results of a lease. URLs without a result are included in a later lease."""
 
     lease: RowNumber = Field(examples=[12], description="Lease number.")
     epoch: RowNumber = Field(examples=[1], description="Epoch of the lease.")
-    results: list[EdgeResult] = Field(max_length=50, description="One result for each URL.")
+    results: list[ContributorResult] = Field(max_length=50, description="One result for each URL.")
 
 
 class Call(HttpRequest):
@@ -68,10 +68,10 @@ class Call(HttpRequest):
     auth: Contributor
 
 
-class Edge(Permitted):
+class ContributorAuth(ScopeAuth):
     """Authenticate contributors and apply their rate limit."""
 
-    openapi_security_schema = Permitted.openapi_security_schema | {
+    openapi_security_schema = ScopeAuth.openapi_security_schema | {
         "description": "Token of a contributor, created with `POST /operator/contributors`."
     }
 
@@ -89,24 +89,24 @@ class Edge(Permitted):
         return row
 
 
-EDGE = Edge(Scope.READ)
+EDGE = ContributorAuth(Scope.READ)
 
 
-@router.post("/edge/leases", response=schemas.EdgeLease, auth=EDGE)
-def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
+@router.post("/edge/leases", response=schemas.ContributorLease, auth=EDGE)
+def lease_targets(request: Call, new: LeaseRequest) -> schemas.ContributorLease:
     """Lease URLs to fetch. If the contributor still holds a lease, that lease is returned again."""
     services = wiring.services()
     lease = deliveries.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
     if lease is None:
-        return schemas.EdgeLease()
+        return schemas.ContributorLease()
     row, urls, seconds = lease
-    targets, delay = schemas.EdgeTarget.from_rows(urls), row.crawl.watch.politeness.get("delay", 1.0)
+    targets, delay = schemas.LeaseTarget.from_rows(urls), row.crawl.watch.politeness.get("delay", 1.0)
     values = {"lease": row.pk, "epoch": row.epoch, "seconds": seconds, "delay": delay, "targets": targets}
-    return schemas.EdgeLease.model_validate(values | {"contact": services.config.contact})
+    return schemas.ContributorLease.model_validate(values | {"contact": services.config.contact})
 
 
 @router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
-def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
+def deliver_results(request: Call, new: ContributorDelivery) -> schemas.AcceptedPictures:
     """Submit the results of a lease. They can be submitted only once.
 
     The header `Exhibit-Signature` signs the body (see docs/reference/edge.md).

@@ -420,12 +420,14 @@ class NewDocument(requests.RequestBody):
     about: requests.ShortText = Field("", examples=["Transfer of rights"], description="Subject of the document.")
 
 
-@router.get(WORK_PATH + "/changes", response=Page[schemas.Change])
+@router.get(WORK_PATH + "/changes", response=Page[schemas.WorkHistoryEntry])
 def list_changes(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Page[schemas.Change]:
+) -> Page[schemas.WorkHistoryEntry]:
     """List the changes to the declaration of a work, with the member and the reason for each change."""
-    return get_page(scoped.get_work(get_request_owner(request), number).changes.all(), schemas.Change, cursor, limit)
+    return get_page(
+        scoped.get_work(get_request_owner(request), number).changes.all(), schemas.WorkHistoryEntry, cursor, limit
+    )
 
 
 @router.post(WORK_PATH + "/ownership-warnings/{kind}/answer", response={201: schemas.OwnershipWarning}, auth=WRITE)

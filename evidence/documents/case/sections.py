@@ -26,13 +26,13 @@ from evidence.documents.typeset.blocks import (
 from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
-    ElsewhereFacts,
-    MakingFacts,
+    CreationFacts,
     MatchFacts,
     PictureFacts,
     ProvenanceFacts,
     SightingFacts,
-    WitnessFacts,
+    ThirdPartyStatementFacts,
+    TimestampFacts,
     WorkFacts,
 )
 from evidence.formats.pdf_content import inspect_pdf, is_pdf
@@ -205,7 +205,7 @@ def build_third_party_rows(sighting: SightingFacts, wording: Wording) -> tuple[R
     return (wording.build_row("elsewhere", THIRD_PARTY_FIELD, *lines, wording.render("elsewhere.unchecked")),)
 
 
-def list_third_party_lines(statements: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
+def list_third_party_lines(statements: Sequence[ThirdPartyStatementFacts], wording: Wording) -> list[tuple[str, str]]:
     """Return each distinct statement as a sentence, with its public URL or an empty string."""
     public_kinds = (SourceStatementKind.ARCHIVE_CAPTURED, SourceStatementKind.FEED_PUBLISHED)
     pairs = [
@@ -215,7 +215,7 @@ def list_third_party_lines(statements: Sequence[ElsewhereFacts], wording: Wordin
     return [*dict.fromkeys((describe_third_party_statement(statement, wording), url) for statement, url in pairs)]
 
 
-def describe_third_party_statement(statement: ElsewhereFacts, wording: Wording) -> str:
+def describe_third_party_statement(statement: ThirdPartyStatementFacts, wording: Wording) -> str:
     """Describe a statement in a sentence, followed by one that compares an archive's bytes with the picture."""
     values = {"by": wording.phrases.get_label("archive", statement.by), "time": format_stated_time(statement, wording)}
     if statement.kind != SourceStatementKind.ARCHIVE_CAPTURED:
@@ -229,7 +229,7 @@ def describe_third_party_statement(statement: ElsewhereFacts, wording: Wording) 
     return wording.render("document.sentences").join(sentences)
 
 
-def format_stated_time(statement: ElsewhereFacts, wording: Wording) -> str:
+def format_stated_time(statement: ThirdPartyStatementFacts, wording: Wording) -> str:
     """Format a stated time with its precision: seconds in UTC, or a period such as a year."""
     time, period = parse_stated_time(statement.stated)
     return period if time is None else wording.format_time(time)
@@ -262,7 +262,7 @@ def _build_provenance_rows(provenance: ProvenanceFacts | None, wording: Wording)
     return tuple(rows)
 
 
-def _build_making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...]:
+def _build_making_rows(making: CreationFacts | None, wording: Wording) -> tuple[Row, ...]:
     """Build a row with the file's metadata on its creation; empty if it was not examined."""
     if making is None:
         return ()
@@ -410,7 +410,7 @@ def build_demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Blo
     return (Callout(wording.render("decision.demonstration_title"), wording.render("decision.demonstration")),)
 
 
-def build_development_warning(timestamps: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
+def build_development_warning(timestamps: Sequence[TimestampFacts], wording: Wording) -> tuple[Block, ...]:
     """Build a warning about missing legal weight, if a timestamp service is for development."""
     if not any(timestamp.development for timestamp in timestamps):
         return ()
@@ -468,7 +468,7 @@ def build_log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
 
 
 def build_timestamp_blocks(
-    timestamps: Sequence[WitnessFacts], wording: Wording, meaning_phrase: str = "no_later"
+    timestamps: Sequence[TimestampFacts], wording: Wording, meaning_phrase: str = "no_later"
 ) -> list[Block]:
     """Build a table of timestamps; those for development are labelled in their row.
 
@@ -487,7 +487,7 @@ def build_timestamp_blocks(
     return blocks
 
 
-def _build_timestamp_cells(timestamp: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
+def _build_timestamp_cells(timestamp: TimestampFacts, wording: Wording) -> tuple[Cell, ...]:
     kind = wording.phrases.get_label("witness", f"kind_{timestamp.kind}")
     subject = wording.phrases.get_label("witness", f"subject_{timestamp.subject}")
     time_text = (

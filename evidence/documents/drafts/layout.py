@@ -20,7 +20,7 @@ from evidence.documents.typeset.blocks import (
     Text,
     build_cell,
 )
-from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.facts.case import CaseFacts, TimestampFacts
 from exhibit.digests import Digest
 
 MAX_FILES = 200
@@ -43,7 +43,7 @@ class DraftInput:
     facts: CaseFacts
     manifest: Manifest  # as sealed
     sequence: int | None  # number of the seal's log entry, or ``None`` without one
-    witnesses: tuple[WitnessFacts, ...]  # with their current states
+    witnesses: tuple[TimestampFacts, ...]  # with their current states
     networks: tuple[NetworkRecordFile, ...]  # network records of the captures, in the order of the captures
     made_at: datetime  # current time, written into the file as its date; aware
     file_name: str  # file name of the bundle as downloaded

@@ -13,7 +13,7 @@ from evidence.documents.case.sections import (
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import ReportCase
 from evidence.documents.typeset.blocks import Card, FactSource, Line, Plate, Row, Style
-from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFacts
+from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, TimestampFacts
 from exhibit.periods import get_earliest_time, get_latest_time
 from exhibit.types import Decision
 
@@ -149,7 +149,7 @@ def _build_seal_rows(case: ReportCase, wording: Wording) -> list[Row]:
     return [*rows, wording.build_row("witnessed", "witnesses[].time", _describe_timestamps(case.witnesses, wording))]
 
 
-def _describe_timestamps(timestamps: tuple[WitnessFacts, ...], wording: Wording) -> str:
+def _describe_timestamps(timestamps: tuple[TimestampFacts, ...], wording: Wording) -> str:
     """Return the earliest timestamp; development services are used only if no other service has a timestamp."""
     complete = [timestamp for timestamp in timestamps if timestamp.time is not None]
     independent = [timestamp for timestamp in complete if not timestamp.development]

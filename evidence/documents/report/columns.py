@@ -13,7 +13,7 @@ from decimal import Decimal
 from evidence.documents.phrases.wording import format_ratio, truncate_decimals
 from evidence.documents.report.facts import ReportCase, WorkResult
 from evidence.documents.typeset.compiler import escape_hidden_characters
-from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, SightingFacts, WitnessFacts
+from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, SightingFacts, TimestampFacts
 from exhibit.clock import format_rfc3339
 from exhibit.comparison.calibration import LikelihoodRatio
 from exhibit.digests import Digest
@@ -245,7 +245,7 @@ def _read_value(row: _SightingRow | WorkResult, path: str) -> Value:
     return value.hex if isinstance(value, Digest) else value
 
 
-def _describe_timestamp(timestamp: WitnessFacts) -> str:
+def _describe_timestamp(timestamp: TimestampFacts) -> str:
     label = f" ({DEVELOPMENT_LABEL})" if timestamp.development else ""
     time = "" if timestamp.time is None else format_rfc3339(timestamp.time)
     return f"{timestamp.kind} {timestamp.name}: {timestamp.state} {time}".rstrip() + label

@@ -13,7 +13,7 @@ from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
 from evidence.anchors.kind import format_pin_name
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, compute_checkpoint_digest
-from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.facts.case import CaseFacts, TimestampFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import (
     UNKNOWN_WITNESS,
@@ -144,7 +144,7 @@ def _check_stated_services(
     return (pass_check("witnesses", sentence),)
 
 
-def _find_impossible_statement(services: Sequence[WitnessFacts]) -> str:
+def _find_impossible_statement(services: Sequence[TimestampFacts]) -> str:
     """Return an impossible statement of the facts about timestamp services; empty if there is none.
 
     The facts are written before the manifest and cannot state anything that happened later.
@@ -161,7 +161,7 @@ def _find_impossible_statement(services: Sequence[WitnessFacts]) -> str:
     return ""
 
 
-def _find_contradiction(service: WitnessFacts, checks: Sequence[Check]) -> str:
+def _find_contradiction(service: TimestampFacts, checks: Sequence[Check]) -> str:
     """Return a problem if the facts contradict the receipts of a service or state something impossible; else empty."""
     name, times = f"{service.name[:60]!a}", [check.time for check in checks if check.time is not None]
     clock_delay = KINDS[service.kind].clock_margin if service.kind in KINDS else timedelta(0)

@@ -26,7 +26,7 @@ from evidence.facts.network import (
     NetworkCertificate,
     NetworkExchange,
     NetworkRecord,
-    Rendered,
+    RenderingFacts,
 )
 from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import list_inline_images, to_plain_url
@@ -612,7 +612,7 @@ def _describe_use(capture: _Capture, role: str, address: str) -> str:
     return describe_use(capture.read_file(role), capture.sighting.image_url, capture.capture_facts.image, address)
 
 
-def _find_visible_area(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
+def _find_visible_area(capture: _Capture, rendered: RenderingFacts) -> tuple[float, float]:
     """Return top and bottom of the page area that a sealed screenshot shows, in pixels from the top of the page.
 
     If the screenshot is withheld, the result is the whole page.
@@ -634,7 +634,7 @@ def _compute_visible_size(place: Place, visible_area: tuple[float, float], width
     return max(round(visible_width), 0), max(round(visible_height), 0)
 
 
-def _is_blank(capture: _Capture, rendered: Rendered, places: Sequence[Place]) -> bool:
+def _is_blank(capture: _Capture, rendered: RenderingFacts, places: Sequence[Place]) -> bool:
     """Return True if a screenshot shows a single colour at each place although the image has several colours."""
     role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
     paths = [capture.files.get(name, "") for name in (role, "captured-image")]
@@ -662,7 +662,7 @@ def _is_flat(pixels: Pixels) -> bool:
     return bool((np.ptp(pixels, axis=(0, 1)) <= MAX_FLAT_RANGE).all())
 
 
-def _find_saved_form_remarks(capture: _Capture, rendered: Rendered) -> Iterator[str]:
+def _find_saved_form_remarks(capture: _Capture, rendered: RenderingFacts) -> Iterator[str]:
     """Yield remarks on saved forms of the page (MHTML, PDF) that state another URL or another time."""
     for role, read_statement in (("mhtml", _read_mhtml_statement), ("page-pdf", _read_pdf_statement)):
         path = capture.files.get(role, "")
@@ -741,7 +741,7 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     _check_screenshots(capture, rendered)
 
 
-def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
+def _check_screenshots(capture: _Capture, rendered: RenderingFacts) -> None:
     """Check the sizes of screenshots, and that the marked screenshot is the plain one with lines around the image.
 
     If the plain screenshot ends above the image, the marked one shows the part of the page with the image.
@@ -800,7 +800,7 @@ def _differ_only_by_lines(plain: Pixels, lined: Pixels, marked: Pixels) -> bool:
     return bool(has_lines) and not ((lined != plain).any(axis=2) & ~near_lines).any()
 
 
-def _check_places(capture: _Capture, rendered: Rendered, roles: set[str]) -> None:
+def _check_places(capture: _Capture, rendered: RenderingFacts, roles: set[str]) -> None:
     """Check that the image has a position on the page if the page is stated to show it."""
     width, _ = rendered.window
     for place in rendered.image_places:

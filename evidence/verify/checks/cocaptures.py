@@ -16,9 +16,9 @@ from evidence.facts.cocapture import (
     MAX_CLOCK_DIFFERENCE,
     MAX_VISIT_DELAY,
     Cocapture,
-    PartnerAnswer,
-    SealedStatement,
-    Statement,
+    PartnerResponse,
+    SealedVisitStatement,
+    VisitStatement,
     WebArchive,
     compare_statement,
     extract_text,
@@ -85,7 +85,7 @@ class _Bundle:
     partners_by_sighting: dict[int, set[str]]  # names of partners that retrieved the same page, by sighting number
 
 
-def expect_statement(sealed_statement: SealedStatement, vkey: str, request: PartnerRequest) -> None:
+def expect_statement(sealed_statement: SealedVisitStatement, vkey: str, request: PartnerRequest) -> None:
     """Raise ``FormatError`` or ``IntegrityError`` unless the log of this key contains the statement as a response."""
     statement = sealed_statement.statement
     expect_logged(sealed_statement.proof, EntryType.COCAPTURE)
@@ -188,7 +188,7 @@ def _list_distinct_names(names: Iterable[str]) -> list[str]:
     return list(distinct_names.values())
 
 
-def _check_response(bundle: _Bundle, visit: _Visit, challenge: bytes, response: PartnerAnswer, name: str) -> Check:
+def _check_response(bundle: _Bundle, visit: _Visit, challenge: bytes, response: PartnerResponse, name: str) -> Check:
     quoted_name, sealed_statement, trust = f"{response.name[:60]!a}", response.sealed, bundle.inspection.trust
     expect(
         (sealed_statement is None) == bool(response.missing),
@@ -251,7 +251,7 @@ def _label_name(name: str) -> str:
     return name + (" (with confusable letters)" if is_confusable(name) else "")
 
 
-def _compare_sources(statement: Statement, network: NetworkRecord) -> str:
+def _compare_sources(statement: VisitStatement, network: NetworkRecord) -> str:
     """Return a sentence that compares the sources of both pictures: the URL after redirects, and the server."""
     if statement.picture is None:
         return "The picture is embedded in the page."
@@ -264,7 +264,7 @@ def _compare_sources(statement: Statement, network: NetworkRecord) -> str:
     return f"Its picture came from the same URL and {server_text}."
 
 
-def _explain_differing_visit(statement: Statement, network: NetworkRecord) -> str:
+def _explain_differing_visit(statement: VisitStatement, network: NetworkRecord) -> str:
     """Return the reason why a partner's visit differs (failed page or picture, another server); else empty."""
     for part, resource in (("page", statement.page), ("picture", statement.picture)):
         if resource is not None and not 200 <= resource.status < 300:
@@ -359,9 +359,9 @@ def _raise_web_archive_result(inspection: Inspection, visit: _Visit) -> NoReturn
     )
 
 
-def list_sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
+def list_sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedVisitStatement]:
     """Return every readable partner statement in the bundle."""
-    statements: list[SealedStatement] = []
+    statements: list[SealedVisitStatement] = []
     for visit in [] if facts is None else _list_visits(inspection, facts):
         with suppress(FormatError, NotFoundError):
             responses = _read_cocapture(inspection, visit.record_path).answers[:MAX_PARTNERS]

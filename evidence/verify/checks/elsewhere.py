@@ -6,7 +6,7 @@ The times and contents that an archive states are not verified; anybody can requ
 from collections.abc import Iterator
 
 from evidence.facts.archive_responses import (
-    ArchiveAnswers,
+    ArchiveResponses,
     get_archive_name,
     is_capture_of,
     list_statements,
@@ -48,7 +48,7 @@ def check_archive_responses(inspection: Inspection, facts: CaseFacts) -> Iterato
 
 def _check_archive_file(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     archive_answers = from_plain(
-        ArchiveAnswers,
+        ArchiveResponses,
         parse_canonical(inspection.read_sealed_file(path, MAX_RESPONSES_BYTES), label=path),
         location=path,
     )

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from evidence.bundle.bag import WITHHELD_PATH, Withheld
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest
-from evidence.facts.case import AbsenceCode, CaseFacts, LeftOutFacts
+from evidence.facts.case import AbsenceCode, CaseFacts, OmittedFileFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
 from evidence.formats.container import ContainerError, Contents, FileMeasurement, measure_chunks, read_all
 from evidence.log.proofs import LogProof
@@ -32,7 +32,7 @@ class Inspection:
     manifest_bytes: bytes
     withheld: frozenset[str]
     # Files that the facts state as omitted, by path
-    omitted_files: Mapping[str, LeftOutFacts] = field(default_factory=dict)
+    omitted_files: Mapping[str, OmittedFileFacts] = field(default_factory=dict)
 
     @property
     def seal_digest(self) -> Digest:
@@ -77,7 +77,7 @@ class Inspection:
         return from_plain(kind, parse_canonical(self.read_file(name), label=name), location=name)
 
 
-def describe_omission(omitted_file: LeftOutFacts) -> str:
+def describe_omission(omitted_file: OmittedFileFacts) -> str:
     """Describe why a file was omitted when the bundle was sealed."""
     day = "" if omitted_file.since is None else f" on {omitted_file.since:%Y-%m-%d}"
     return f"not in this bundle: {_ABSENCE_REASONS[omitted_file.why]}{day}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, WeighingFacts
+from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, OddsModelFacts
 from evidence.facts.shipped import WEIGHINGS, is_shipped
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.verdict.result import Check, State, expect, fail_check, pass_check, run_check, skip_check
@@ -162,7 +162,7 @@ class ExposureWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class WeighingFile(Canonical):
+class OddsModelFile(Canonical):
     """Sealed odds model: weights for the values of a version of the comparison."""
 
     pipeline: str  # version of the comparison
@@ -186,19 +186,19 @@ class WeighingFile(Canonical):
         return self.compute_odds(figures)[1] + math.fsum(further)
 
 
-OddsModels = Mapping[str, WeighingFile | Check]
+OddsModels = Mapping[str, OddsModelFile | Check]
 """Odds models by version of the comparison, or the check that replaces all odds based on the model."""
 
 
-def build_odds_model_facts(odds_model: WeighingFile, file: str) -> WeighingFacts:
+def build_odds_model_facts(odds_model: OddsModelFile, file: str) -> OddsModelFacts:
     """Build the facts of an odds model in a file."""
-    return WeighingFacts(odds_model.pipeline, Digest.from_bytes(odds_model.to_json()), file)
+    return OddsModelFacts(odds_model.pipeline, Digest.from_bytes(odds_model.to_json()), file)
 
 
 def read_odds_models(inspection: Inspection, facts: CaseFacts) -> OddsModels:
     """Read the odds models that the facts name, each once."""
     limit_check = skip_check("odds", f"More than {MAX_ODDS_MODELS} sets of weights are listed.")
-    weighings: dict[str, WeighingFile | Check] = {
+    weighings: dict[str, OddsModelFile | Check] = {
         weighing_facts.pipeline: limit_check for weighing_facts in facts.weighings
     }
     return weighings | {
@@ -207,12 +207,12 @@ def read_odds_models(inspection: Inspection, facts: CaseFacts) -> OddsModels:
     }
 
 
-def _read_odds_model(inspection: Inspection, entry: WeighingFacts) -> WeighingFile | Check:
+def _read_odds_model(inspection: Inspection, entry: OddsModelFacts) -> OddsModelFile | Check:
     if entry.file in inspection.withheld:
         return skip_check("odds", f"{entry.file} is withheld from this copy.")
     try:
         record = parse_canonical(inspection.read_file(entry.file), label=entry.file)
-        weighing = from_plain(WeighingFile, record, location=entry.file)
+        weighing = from_plain(OddsModelFile, record, location=entry.file)
         is_same = build_odds_model_facts(weighing, entry.file) == entry
         expect(is_same, f"{entry.file} is not the set of weights listed in facts.json.")
     except FormatError as error:
@@ -242,7 +242,7 @@ def check_odds(match: MatchFacts, odds_models: OddsModels, decided: DecisionFact
 
 
 def _check_sealed_odds(
-    name: str, verification: Verification, odds_model: WeighingFile, decided: DecisionFacts
+    name: str, verification: Verification, odds_model: OddsModelFile, decided: DecisionFacts
 ) -> Check:
     if verification.related is None or verification.exposure is None:
         raise FormatError("Only one of the two log-odds is stated.")
@@ -308,7 +308,7 @@ def _find_contradiction(verification: Verification) -> str:
 
 
 def _explain_unsupported_decision(
-    verification: Verification, odds_model: WeighingFile, related: float, exposure: float, review: float
+    verification: Verification, odds_model: OddsModelFile, related: float, exposure: float, review: float
 ) -> str:
     """Return the reason why the odds do not support the decision; else empty.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
+from evidence.facts.case import CalibrationFacts, CaseFacts, FalseAlarmFacts, MatchFacts
 from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, fail_check, pass_check, skip_check
@@ -25,8 +25,8 @@ MAX_CALIBRATIONS = 16  # maximum number of calibrations read; facts by Exhibit n
 class CalibrationBounds:
     """Counts for each of the two decisions."""
 
-    certain: BoundFacts  # for certain matches
-    review: BoundFacts  # for matches that need a review
+    certain: FalseAlarmFacts  # for certain matches
+    review: FalseAlarmFacts  # for matches that need a review
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,6 @@ def _read_calibration(inspection: Inspection, entry: CalibrationFacts) -> Calibr
 def build_calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
     """Build the facts of a calibration in a file."""
     bounds = (calibration.certain, calibration.review)
-    certain, review = (BoundFacts(bound.photographs, bound.false_alarms, bound.per_million) for bound in bounds)
+    certain, review = (FalseAlarmFacts(bound.photographs, bound.false_alarms, bound.per_million) for bound in bounds)
     common_values = (calibration.name, calibration.made, calibration.data, calibration.digest, file)
     return CalibrationFacts(*common_values, certain, review, calibration.prior, calibration.photographs)

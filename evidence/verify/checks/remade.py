@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from evidence.facts.case import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
+from evidence.facts.case import LANGUAGES, CaseFacts, MatchFacts, RenderingEnvironmentFacts
 from evidence.verdict.result import Check, fail_check, pass_check, skip_check
 from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
@@ -73,7 +73,7 @@ def _run_check(
     name: str,
     facts: CaseFacts,
     generators: ContentGenerators | None,
-    check_function: Callable[[ContentGenerators, MadeWithFacts], Check],
+    check_function: Callable[[ContentGenerators, RenderingEnvironmentFacts], Check],
 ) -> Check:
     if generators is None:
         return skip_check(name, NOT_REGENERATED)
@@ -89,7 +89,7 @@ def _check_drawings(
     facts: CaseFacts,
     matches: Sequence[MatchFacts],
     generators: ContentGenerators,
-    tools: MadeWithFacts,
+    tools: RenderingEnvironmentFacts,
 ) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
     found_files = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
@@ -162,7 +162,9 @@ class _SealedFiles(Mapping[str, bytes]):
         return len(self._paths)
 
 
-def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
+def _check_sheets(
+    inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: RenderingEnvironmentFacts
+) -> Check:
     if find_spec("typst") is None:
         return skip_check("sheet", "The documents could not be typeset again: typst is not installed.")
     from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
@@ -185,13 +187,13 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
     return pass_check("sheet", f"Typeset again from facts.json: every page is identical (PDF files: {len(sheets)}).")
 
 
-def _has_same_tools(tools: MadeWithFacts) -> bool:
+def _has_same_tools(tools: RenderingEnvironmentFacts) -> bool:
     from evidence.documents.made_with import describe_environment
 
     return tools == describe_environment(tools.time_zone)
 
 
-def _describe_other_tools(tools: MadeWithFacts) -> str:
+def _describe_other_tools(tools: RenderingEnvironmentFacts) -> str:
     tool_names = ", ".join(f"{name} {version}" for name, version in tools.versions)
     return f"It was made with other tools: {tool_names}, documents {tools.documents.hex[:12]}. Verify it with them."
 

@@ -134,12 +134,12 @@ def test_post_operations_accept_an_idempotency_key_unless_they_are_exempt() -> N
         "report_picture",
         "create_passkey_challenge",
         "lease_targets",
-        "bring_results",
-        "heads_seen",
-        "blind_points",
-        "blind_index",
+        "deliver_results",
+        "list_cosigned_checkpoints",
+        "multiply_points",
+        "get_blind_index_page",
         "find_owner",
-        "visit_with",
+        "visit_page_for_partner",
     }
 
 

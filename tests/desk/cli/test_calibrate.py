@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import generate_textured
-from evidence.accuracy.counts import Counts, JoinedCounts, read_signed_statement, sign_statement
+from evidence.accuracy.counts import FalseAlarmCounts, JointFalseAlarmCounts, read_signed_statement, sign_statement
 from exhibit.comparison.calibration import FalseAlarmBound
 from exhibit.digests import Digest
 from exhibit.types import Decision
@@ -45,7 +45,7 @@ def test_calibration_stores_only_its_counts(cli: Terminal, folder: Path) -> None
     counts_path = folder / "counts.json"
     answer = cli.run("calibrate", "--folder", folder, "--max-edited", "20", "--json", "--counts", counts_path).json
     assert answer["photographs"] == 21
-    content, key = read_signed_statement(Counts, counts_path.read_bytes(), file_label="counts.json")
+    content, key = read_signed_statement(FalseAlarmCounts, counts_path.read_bytes(), file_label="counts.json")
     assert (len(content.pictures), content.calibration.hex, key) == (
         21,
         answer["digest"],
@@ -81,7 +81,7 @@ def test_counts_of_several_installations_are_joined_and_signed(cli: Terminal, fo
         files[-1].write_bytes(sign_statement(log, part))
     out = folder / "joined.json"
     output = cli.run("calibrate", *build_joined_options(*files), "--out", out).out
-    joined, key = read_signed_statement(JoinedCounts, out.read_bytes(), file_label="joined.json")
+    joined, key = read_signed_statement(JointFalseAlarmCounts, out.read_bytes(), file_label="joined.json")
     assert joined.bounds == {Decision.CERTAIN: FalseAlarmBound(501, 0), Decision.REVIEW: FalseAlarmBound(501, 1)}
     assert key == get_log(cli.desk.services).get_verifier_key()
     assert {source.digest for source in joined.sources} == {Digest.from_bytes(file.read_bytes()) for file in files}
@@ -105,7 +105,9 @@ def test_only_counts_signed_by_trusted_logs_are_joined(cli: Terminal, folder: Pa
     assert "other.json" in result.err
     assert "other.example/log+" in result.err
     assert "own.json" not in result.err
-    joined, _ = read_signed_statement(JoinedCounts, (folder / "joined.json").read_bytes(), file_label="joined.json")
+    joined, _ = read_signed_statement(
+        JointFalseAlarmCounts, (folder / "joined.json").read_bytes(), file_label="joined.json"
+    )
     assert joined.bounds[Decision.CERTAIN].photographs == 2
     cli.run(
         "calibrate", *build_joined_options(other), "--out", folder / "no.json", "--trust", folder / "keys.json", code=2

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from desk.schemas.evidence import Bundle, Receipt
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from registry import models
 from tests.assets.sealed_bundles import create_sealed_bundle
@@ -28,7 +28,7 @@ def test_timestamps_of_a_bundle_are_listed_only_after_sealing(inline: SyncRunner
 
 
 def test_receipt_states_when_its_service_was_qualified() -> None:
-    facts = WitnessFacts("rfc3161", "ours", development=True, state="complete", subject="manifest", time=now())
+    facts = TimestampFacts("rfc3161", "ours", development=True, state="complete", subject="manifest", time=now())
     assert Receipt.from_row(facts).qualified_as_of is None
     assert Receipt.from_row(facts).service == "ours"
     updated_facts = replace(facts, qualified="2026-11-01")

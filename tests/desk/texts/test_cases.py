@@ -80,7 +80,7 @@ def test_shown_fraction_of_a_work_never_exceeds_100_percent() -> None:
 def test_false_alarms_are_stated_as_counts_of_a_test(decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
     calibration = shipped_calibration()
     assert calibration is not None
-    monkeypatch.setattr(cases.calibrations, "load_calibration", lambda _digest: calibration)
+    monkeypatch.setattr("desk.texts.cases.calibrations.load_calibration", lambda _digest: calibration)
     match = build_match(probability=0.99, calibration=calibration.digest, decision=decision)
     bound = calibration.get_bound(decision)
     expected_counts = [bound.false_alarms] if bound.false_alarms else []

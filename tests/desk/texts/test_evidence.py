@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from desk.texts.evidence import build_evidence_steps, get_service_name, witness_kind, witness_subject
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from registry.bundles.timestamp_status import TimestampCount
 from registry.log.sequencer import sequence_log
@@ -14,7 +14,9 @@ from tests.assets.pages import numbers_in
 from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
-CALENDAR = WitnessFacts("opentimestamps", "alice", development=False, state="pending", subject="checkpoint", time=None)
+CALENDAR = TimestampFacts(
+    "opentimestamps", "alice", development=False, state="pending", subject="checkpoint", time=None
+)
 NO_RECEIPTS = TimestampCount(0, 0, 1)
 
 

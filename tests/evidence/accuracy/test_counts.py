@@ -13,9 +13,9 @@ import pytest
 from evidence.accuracy.counts import (
     SAME_PICTURE_DISTANCE,
     CountedPicture,
-    Counts,
-    JoinedCounts,
-    Source,
+    CountsSource,
+    FalseAlarmCounts,
+    JointFalseAlarmCounts,
     join_counts,
     read_signed_statement,
     sign_statement,
@@ -30,12 +30,14 @@ from tests import CHECKOUT
 from tests.assets.error_counts import DAY, counted_picture, counts, log_of
 
 
-def source(pictures: Sequence[CountedPicture], name: str = "a", *, listed: bool = True) -> Source:
+def source(pictures: Sequence[CountedPicture], name: str = "a", *, listed: bool = True) -> CountsSource:
     pictures_counts = counts(pictures, listed=listed)
-    return Source(Digest.from_bytes(name.encode() + pictures_counts.to_json()), f"{name}+00000000+key", pictures_counts)
+    return CountsSource(
+        Digest.from_bytes(name.encode() + pictures_counts.to_json()), f"{name}+00000000+key", pictures_counts
+    )
 
 
-def join_sources(*sources: Sequence[CountedPicture]) -> JoinedCounts:
+def join_sources(*sources: Sequence[CountedPicture]) -> JointFalseAlarmCounts:
     return join_counts([source(pictures, str(number)) for number, pictures in enumerate(sources)], DAY)
 
 
@@ -109,13 +111,13 @@ def test_bound_without_largest_source_excludes_all_files_signed_by_its_key() -> 
         (
             [
                 source([counted_picture(1)]),
-                Source(Digest.from_bytes(b"x"), "k", replace(counts([counted_picture(2)]), pipeline="tests")),
+                CountsSource(Digest.from_bytes(b"x"), "k", replace(counts([counted_picture(2)]), pipeline="tests")),
             ],
             f"{PIPELINE} with descriptor@1 and tests with descriptor@1",
         ),
     ],
 )
-def test_sources_that_cannot_be_joined_are_rejected_with_a_hint(sources: list[Source], expected: str) -> None:
+def test_sources_that_cannot_be_joined_are_rejected_with_a_hint(sources: list[CountsSource], expected: str) -> None:
     with pytest.raises(InvalidRequestError, match=expected) as caught:
         join_counts(sources, DAY)
     assert caught.value.hint
@@ -123,7 +125,7 @@ def test_sources_that_cannot_be_joined_are_rejected_with_a_hint(sources: list[So
 
 def test_signed_file_round_trips_with_its_key(log: Log) -> None:
     counted_pictures = counts([counted_picture(1, Decision.REVIEW), counted_picture(2)])
-    assert read_signed_statement(Counts, sign_statement(log, counted_pictures), file_label="counts.json") == (
+    assert read_signed_statement(FalseAlarmCounts, sign_statement(log, counted_pictures), file_label="counts.json") == (
         counted_pictures,
         log.get_verifier_key(),
     )
@@ -133,7 +135,7 @@ def test_altered_file_is_detected(log: Log) -> None:
     data = sign_statement(log, counts([counted_picture(1), counted_picture(2)]))
     for old, new in ((b'"made":"2026-11-22"', b'"made":"2026-11-23"'), (b'"signature":"', b'"signature":"00')):
         with pytest.raises(IntegrityError, match="is invalid") as caught:
-            read_signed_statement(Counts, data.replace(old, new), file_label="counts.json")
+            read_signed_statement(FalseAlarmCounts, data.replace(old, new), file_label="counts.json")
         assert "Request the original file from the sender" in caught.value.hint
 
 
@@ -141,28 +143,28 @@ def test_photograph_list_that_contradicts_the_counts_is_rejected(log: Log) -> No
     counted_pictures = counts([counted_picture(1), counted_picture(2)])
     object.__setattr__(counted_pictures, "photographs", 3)
     with pytest.raises(InvalidRequestError, match="the list of photographs gives different counts"):
-        read_signed_statement(Counts, sign_statement(log, counted_pictures), file_label="counts.json")
+        read_signed_statement(FalseAlarmCounts, sign_statement(log, counted_pictures), file_label="counts.json")
 
 
 def test_more_failures_than_photographs_are_rejected(log: Log) -> None:
     joined = join_sources([counted_picture(1)])
     object.__setattr__(joined.sources[0], "review", 2)
     with pytest.raises(InvalidRequestError, match="more failures than photographs") as caught:
-        read_signed_statement(JoinedCounts, sign_statement(log, joined), file_label="joined.json")
+        read_signed_statement(JointFalseAlarmCounts, sign_statement(log, joined), file_label="joined.json")
     assert "exhibit calibrate --join" in caught.value.hint
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"key":"x","signature":"","statement":{}}', b"\xff", b"[" * 99])
 def test_other_files_are_rejected_with_hint(data: bytes) -> None:
     with pytest.raises(InvalidRequestError, match=r"counts\.json|public key") as caught:
-        read_signed_statement(Counts, data, file_label="counts.json")
+        read_signed_statement(FalseAlarmCounts, data, file_label="counts.json")
     assert caught.value.hint
 
 
 def test_joined_file_is_rejected_as_counts(log: Log) -> None:
     data = sign_statement(log, join_sources([counted_picture(1)]))
     with pytest.raises(InvalidRequestError, match="counts"):
-        read_signed_statement(Counts, data, file_label="joined.json")
+        read_signed_statement(FalseAlarmCounts, data, file_label="joined.json")
 
 
 def run_documented_commands(number: int, file: Path) -> list[str]:

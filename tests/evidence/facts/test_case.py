@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts
+from evidence.facts.case import CalibrationFacts, CaseFacts, FalseAlarmFacts
 from evidence.formats.codec import FormatError
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
 from exhibit.types import Decision
 from tests.assets.documents_sample import sample_case
 
-BOUND = BoundFacts(1000, 0, 2991)
+BOUND = FalseAlarmFacts(1000, 0, 2991)
 CALIBRATION = CalibrationFacts(
     "test", "2026-11-20", "", Digest.from_bytes(b""), "data/calibration.json", BOUND, BOUND, prior=0.2, photographs=1000
 )

@@ -8,7 +8,7 @@ import pytest
 from evidence.facts.cocapture import (
     COMPARED_PROPERTIES,
     Cocapture,
-    PartnerAnswer,
+    PartnerResponse,
     compare_statement,
     extract_text,
     get_page_language,
@@ -111,5 +111,5 @@ def test_inline_picture_agrees_with_page() -> None:
 
 
 def test_cocapture_round_trips() -> None:
-    record = Cocapture(CHALLENGE, (PartnerAnswer("b", "b+1+x", "refused", (), (), None),))
+    record = Cocapture(CHALLENGE, (PartnerResponse("b", "b+1+x", "refused", (), (), None),))
     assert from_plain(Cocapture, parse_json(record.to_json(), label="it"), location="it") == record

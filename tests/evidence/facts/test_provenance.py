@@ -12,7 +12,7 @@ pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 from evidence.bundle.sealing import list_mentioned_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts import provenance
-from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
+from evidence.facts.case import CaseFacts, CreationFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, embed_manifest
 from tests.assets.documents_sample import encoded, landscape, phrase, sample_case, sample_pictures
@@ -107,8 +107,8 @@ def test_sheet_shows_statements_about_creation() -> None:
     case = sample_case()
     texts = {
         f"{phrase('label.making')} digital source type (IPTC): compositeSynthetic "
-        f"{phrase('making.aigc', value='Label: 1')} stated": MakingFacts("compositeSynthetic", "Label: 1"),
-        f"{phrase('label.making')} none recorded": MakingFacts(),
+        f"{phrase('making.aigc', value='Label: 1')} stated": CreationFacts("compositeSynthetic", "Label: 1"),
+        f"{phrase('label.making')} none recorded": CreationFacts(),
     }
     for words, making in texts.items():
         changed = replace(case, sightings=(replace(case.sightings[0], making=making),))

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle.bag import CounterSignature, Proofs, Withheld
-from evidence.facts.case import MakingFacts, ProvenanceFacts
+from evidence.facts.case import CreationFacts, ProvenanceFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import Requirements, Trust, load_trust
 from evidence.verify.verifier import Verifier
@@ -358,7 +358,7 @@ def test_sealed_content_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pat
     [sighting] = scene.facts.sightings
     changed_facts = replace(
         sighting,
-        making=MakingFacts("trainedAlgorithmicMedia", '{"Label": "1<b>"}'),
+        making=CreationFacts("trainedAlgorithmicMedia", '{"Label": "1<b>"}'),
         provenance=ProvenanceFacts("valid", actions=("c2pa.created", "c2pa.edited")),
     )
     work = replace(

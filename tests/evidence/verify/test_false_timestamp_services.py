@@ -27,7 +27,7 @@ from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs, compute_checkpoint_digest
 from evidence.bundle.sealing import build_seal_opening
 from evidence.development.authority import run_authority
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from evidence.facts.cocapture import Cocapture, extract_text
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import KeySigner
@@ -300,7 +300,7 @@ def change_evm_proof(**changes: Any) -> MakeForgery:  # noqa: ANN401 - fields
 
 
 def state_timestamps(
-    *witness_facts: WitnessFacts, count: int = 1, called: Sequence[str] = ("Test authority",)
+    *witness_facts: TimestampFacts, count: int = 1, called: Sequence[str] = ("Test authority",)
 ) -> MakeForgery:
     """State timestamps in the facts, all from one authority but under these names."""
 
@@ -322,8 +322,8 @@ def state_timestamps(
     return make
 
 
-def create_witness(name: str, kind: str = "rfc3161") -> WitnessFacts:
-    return WitnessFacts(kind, name, True, "complete", "checkpoint", now())  # noqa: FBT003 - a field
+def create_witness(name: str, kind: str = "rfc3161") -> TimestampFacts:
+    return TimestampFacts(kind, name, True, "complete", "checkpoint", now())  # noqa: FBT003 - a field
 
 
 QUALIFIED_WITNESS = replace(create_witness("Test authority"), development=False, qualified="2026-11-01")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.sealing import check_omitted_files
-from evidence.facts.case import AbsenceCode, LeftOutFacts
+from evidence.facts.case import AbsenceCode, OmittedFileFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
@@ -54,7 +54,7 @@ def test_match_with_omitted_picture_is_not_checked(scene: Scene, tmp_path: Path)
 
 def test_only_listed_unsealed_files_may_be_omitted(scene: Scene) -> None:
     page = next(file for file in scene.sealed_case.manifest.files if file.role == "page")
-    absence = LeftOutFacts(page.path, "page", page.sha256, AbsenceCode.PURGED, SINCE)
+    absence = OmittedFileFacts(page.path, "page", page.sha256, AbsenceCode.PURGED, SINCE)
     other = replace(absence, file="data/facts.json")
     picture = replace(absence, file=scene.facts.work.pictures[0].file, digest=Digest.from_bytes(b"another"))
     for rows, files in (((absence,), {page.path}), ((absence, absence), ()), ((other,), ()), ((picture,), ())):

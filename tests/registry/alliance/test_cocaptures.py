@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from evidence.facts.cocapture import Cocapture, PartnerAnswer
+from evidence.facts.cocapture import Cocapture, PartnerResponse
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log.append_only import Log
 from evidence.log.notes import format_cosigner_key
@@ -240,7 +240,7 @@ def test_partner_revoked_during_capture_is_ignored(services: Services, case: Cas
     assert cocaptures.request_visits(services, case.captures.get().sighting) is None
 
 
-def get_partner_answer(services: Services, case: Case) -> PartnerAnswer:
+def get_partner_answer(services: Services, case: Case) -> PartnerResponse:
     _, cocapture = capture_case(services, case)
     assert cocapture is not None
     [answer] = cocapture.answers
@@ -253,7 +253,7 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
     log, other_key = (create_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
     partners.set_captures(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
 
-    def make_answer(used_log: Log = log, /, **lie: object) -> PartnerAnswer:
+    def make_answer(used_log: Log = log, /, **lie: object) -> PartnerResponse:
         shop.routes["/api/v1/alliance/capture"] = lying_partner(used_log, COPY, PAGE, **lie)
         return get_partner_answer(services, case)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.bundles.timestamp_status import TimestampCount, compute_median_waits, count_timestamps, mark_timestamped
@@ -55,8 +55,8 @@ def test_simultaneous_timestamps_complete_bundle_once() -> None:
 
 
 def test_timestamp_service_is_counted_once_when_its_receipt_is_complete() -> None:
-    def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
-        return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
+    def make_facts(name: str, state: str, subject: str = "checkpoint") -> TimestampFacts:
+        return TimestampFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
     facts = (
         make_facts("a", "complete"),

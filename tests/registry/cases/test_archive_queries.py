@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from evidence.facts.archive_responses import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveResponses
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -96,7 +96,7 @@ def test_captures_are_stored_as_statements_of_archive(
         picture | {"stated": "2026-01-01T00:00:00Z", "where": f"{where}/web/20260101000000/{IMAGE}", "same": True},
     ]
     files = {file["role"]: services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
-    archive_answers = from_plain(ArchiveAnswers, parse_json(files["archive-answers"], label="it"), location="it")
+    archive_answers = from_plain(ArchiveResponses, parse_json(files["archive-answers"], label="it"), location="it")
     assert [answer.body for answer in archive_answers.answers] == [
         item.body for item in archive_answers.answers if item.body
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.accuracy.counts import CountedPicture, Counts, read_signed_statement
+from evidence.accuracy.counts import CountedPicture, FalseAlarmCounts, read_signed_statement
 from evidence.accuracy.error_rates import ErrorRate
 from evidence.accuracy.file import check_accuracy
 from evidence.verdict.trust import Trust, TrustedLog
@@ -190,7 +190,7 @@ def make_outcome(
 def test_signed_counts_list_each_photograph_with_its_false_positives(inline: SyncRunner) -> None:
     outcome = make_outcome([b"a", b"b", b"c"], same={b"b": b"a"}, false_positives={b"c": Decision.REVIEW})
     counts, key = read_signed_statement(
-        Counts, sign_counts(inline.services, outcome, list_photographs=True), file_label="counts.json"
+        FalseAlarmCounts, sign_counts(inline.services, outcome, list_photographs=True), file_label="counts.json"
     )
     assert (counts.photographs, counts.certain, counts.review) == (2, 0, 1)
     assert counts.pictures == (
@@ -207,5 +207,5 @@ def test_signed_counts_list_each_photograph_with_its_false_positives(inline: Syn
 def test_signed_counts_without_photograph_list_contain_no_digests(inline: SyncRunner) -> None:
     outcome = make_outcome([b"a", b"c"], same={}, false_positives={b"c": Decision.REVIEW})
     statement = sign_counts(inline.services, outcome, list_photographs=False)
-    assert read_signed_statement(Counts, statement, file_label="counts.json")[0].photographs == 2
+    assert read_signed_statement(FalseAlarmCounts, statement, file_label="counts.json")[0].photographs == 2
     assert not any(digest.hex.encode() in statement for digest in (Digest.from_bytes(b"a"), Digest.from_bytes(b"c")))

@@ -1,7 +1,7 @@
 """Test timestamp requests: pauses for unresponsive services, and stored responses and errors."""
 
 from desk.schemas.log import TimestampService
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError
 from registry.bundles.timestamp_requests import request_timestamps
@@ -52,8 +52,8 @@ def test_timestamp_service_with_invalid_response_is_not_reported_as_unresponsive
 
 
 def test_each_timestamp_service_counts_once_and_only_with_complete_receipts() -> None:
-    def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
-        return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
+    def make_facts(name: str, state: str, subject: str = "checkpoint") -> TimestampFacts:
+        return TimestampFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
     facts_list = (
         make_facts("a", "complete"),

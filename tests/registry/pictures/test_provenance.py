@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from evidence.facts.case import MakingFacts
+from evidence.facts.case import CreationFacts
 from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.sealing import seal_bundles
 from tests.assets.rows import recompress
@@ -42,4 +42,4 @@ def test_ai_label_of_found_picture_is_sealed(inline: SyncRunner) -> None:
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     sighting = load_sealed_facts(inline.services, load_sealed_case(inline.services, bundle)).sightings[0]
-    assert sighting.making == MakingFacts("", "Label: 2, ContentProducer: Studio")
+    assert sighting.making == CreationFacts("", "Label: 2, ContentProducer: Studio")

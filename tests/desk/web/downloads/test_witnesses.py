@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from desk.schemas import evidence
 from desk.web.downloads.packages import describe_response
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.bundles.proofs import list_bundle_timestamps
@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["studio"]
 
 
-BITCOIN = WitnessFacts(
+BITCOIN = TimestampFacts(
     "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
 )
 

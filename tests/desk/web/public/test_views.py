@@ -8,7 +8,7 @@ import pytest
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from evidence.accuracy.counts import Source, join_counts, sign_statement
+from evidence.accuracy.counts import CountsSource, join_counts, sign_statement
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError
@@ -137,7 +137,7 @@ def test_joined_counts_are_shown_next_to_the_bound_of_this_installation(
     ]
     assert read_bounds(client) == [own_bound]
     sources = [
-        Source(Digest.from_bytes(part), part.decode(), counts([counted_picture(n) for n in range(at, at + 400)]))
+        CountsSource(Digest.from_bytes(part), part.decode(), counts([counted_picture(n) for n in range(at, at + 400)]))
         for part, at in ((b"a", 0), (b"b", 300))
     ]
     file = services.config.data_dir / "joined.json"

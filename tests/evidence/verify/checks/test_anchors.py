@@ -10,7 +10,7 @@ from evidence.anchors.evm.proofs import EvmPending
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, compute_checkpoint_digest
 from evidence.development.authority import run_authority
-from evidence.facts.case import WitnessFacts
+from evidence.facts.case import TimestampFacts
 from evidence.formats.codec import FormatError
 from evidence.log.notes import format_cosigner_key
 from evidence.verdict.result import UNKNOWN_WITNESS, State
@@ -147,7 +147,7 @@ def test_timestamp_in_facts_is_compared_with_its_receipt(
         )
     assert receipt.time is not None
     stated_time = receipt.time + timedelta(hours=hours or 0)
-    timestamp_facts = WitnessFacts("rfc3161", "Early", development, "complete", "checkpoint", stated_time)
+    timestamp_facts = TimestampFacts("rfc3161", "Early", development, "complete", "checkpoint", stated_time)
     other = reseal(scene, replace(scene.facts, witnesses=(timestamp_facts,)))
     proofs = replace(other.proofs, anchors=() if hours is None else (AnchorProof(head, receipt),))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip", proofs))
@@ -163,7 +163,7 @@ def test_every_kind_of_timestamp_may_appear_in_facts(scene: Scene, tmp_path: Pat
     logged_on_chain, ledger = request_ledger_entry(head)
     anchors_used = (*anchors[1:], logged_on_chain)
     timestamp_facts = tuple(
-        WitnessFacts(proof.receipt.kind, proof.receipt.witness, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
+        TimestampFacts(proof.receipt.kind, proof.receipt.witness, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
         for proof in anchors_used
     )
     (chain,) = scene.trust.chains

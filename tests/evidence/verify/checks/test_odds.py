@@ -12,7 +12,7 @@ import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.bundle.sealing import get_odds_model_path
-from evidence.facts.case import CaseFacts, WeighingFacts
+from evidence.facts.case import CaseFacts, OddsModelFacts
 from evidence.facts.shipped import WEIGHINGS
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.grades import State
@@ -20,8 +20,8 @@ from evidence.verdict.result import Check
 from evidence.verify.checks.odds import (
     TERMS,
     ExposureWeights,
+    OddsModelFile,
     RelatedWeights,
-    WeighingFile,
     build_odds_model_facts,
 )
 from evidence.verify.verifier import Verifier
@@ -34,7 +34,7 @@ from registry.services.services import Services
 from tests.assets.bundles import Scene, reseal
 
 NAME, FILE = "odds:01", get_odds_model_path(1)
-WEIGHING = WeighingFile(
+WEIGHING = OddsModelFile(
     "tests",
     RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0, "agreeing_share": 0.5}, 1.5, 1000, 0.5),
     ExposureWeights(-2.0, {"firm": 3.0, "firm_alone": 2.5}, review=0.0, certain=2.4, review_weights={"visible": 3.0}),
@@ -65,7 +65,7 @@ def ship_test_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evidence.verify.checks.odds.WEIGHINGS", {Digest.from_bytes(WEIGHING.to_json()).hex})
 
 
-def create_facts(scene: Scene, weighing: WeighingFile | None = WEIGHING, **changes: object) -> CaseFacts:
+def create_facts(scene: Scene, weighing: OddsModelFile | None = WEIGHING, **changes: object) -> CaseFacts:
     """Return the scene's facts with odds; the weights are in the blob store."""
     match = scene.facts.matches[0]
     values: dict[str, Any] = {**CERTAIN_VALUES, "figures": asdict(SAMPLE_FIGURES), **changes}
@@ -90,7 +90,7 @@ def test_odds_equal_to_the_sum_of_terms_pass_and_identify_the_weights(scene: Sce
     assert (check.state, Digest.from_bytes(WEIGHING.to_json()).hex[:12] in check.sentence) == (State.PASSED, True)
     with zipfile.ZipFile(tmp_path / "bundle.zip") as packed:
         plain = parse_canonical(packed.read(FILE), label=FILE)
-    assert from_plain(WeighingFile, plain, location=FILE) == WEIGHING
+    assert from_plain(OddsModelFile, plain, location=FILE) == WEIGHING
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_withheld_odds_model_is_not_checked(scene: Scene, tmp_path: Path) -> Non
 
 def test_mismatched_or_malformed_weights_fail(scene: Scene, tmp_path: Path) -> None:
     for data in (b'{"format":"exhibit-weighing/1"}', WEIGHING.to_json() + b" ", b"[]"):
-        facts = replace(create_facts(scene), weighings=(WeighingFacts("tests", scene.blobs.put(data), FILE),))
+        facts = replace(create_facts(scene), weighings=(OddsModelFacts("tests", scene.blobs.put(data), FILE),))
         check = find_odds_check(scene, facts, tmp_path / "bundle.zip")
         assert check is not None
         assert check.state is State.FAILED
