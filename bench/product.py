@@ -80,7 +80,7 @@ class Product:
         from registry.models import WorkPicture
 
         self.register_works(paths)
-        return list(WorkPicture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+        return list(WorkPicture.objects.filter(state="queued").order_by("pk").values_list("pk", flat=True))
 
     def search_seen_pictures(self, picture_ids: Sequence[int]) -> None:
         """Search for new works among the seen pictures, in one pass."""
@@ -95,7 +95,7 @@ class Product:
         from registry.models import WorkPicture
 
         return list(
-            WorkPicture.objects.filter(pk__in=picture_ids, state="todo").order_by("pk").values_list("pk", flat=True)
+            WorkPicture.objects.filter(pk__in=picture_ids, state="queued").order_by("pk").values_list("pk", flat=True)
         )
 
     def compute_search_statistics(self, picture_ids: Sequence[int]) -> dict[str, float]:
@@ -144,7 +144,7 @@ class Product:
         number = self._owner.watches.count() + 1
         Watch.objects.create(owner=self._owner, number=number, name=folder.name, sources=sources, next_run_at=now())
         planning.start_due_crawls(self._inline.services)
-        for pending_slice in CrawlSlice.objects.filter(state="todo"):
+        for pending_slice in CrawlSlice.objects.filter(state="queued"):
             crawl.crawl_slice(self._inline.services, pending_slice.pk)
 
     def visit_site(self, name: str, url: str) -> None:
@@ -161,7 +161,7 @@ class Product:
             politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
         )
         run = planning.start_crawl_now(self.services, watch)
-        while pending_slice := CrawlSlice.objects.filter(crawl=run, state="todo").first():
+        while pending_slice := CrawlSlice.objects.filter(crawl=run, state="queued").first():
             crawl.crawl_slice(self.services, pending_slice.pk)
             planning.plan_crawls(self.services, [run.pk])
 
@@ -192,8 +192,8 @@ class Product:
         )
         run = planning.start_crawl_now(self.services, watch)
         while True:
-            inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
-            pending_slice = CrawlSlice.objects.filter(crawl=run, state="todo").first()
+            inquiries = [*Inquiry.objects.filter(crawl=run, state="queued").values_list("pk", flat=True)]
+            pending_slice = CrawlSlice.objects.filter(crawl=run, state="queued").first()
             if not inquiries and pending_slice is None:
                 break
             search_requests.query_search(self.services, inquiries)
@@ -213,8 +213,8 @@ class Product:
         """Return the IDs of pictures whose matching is pending, including those claimed by an interrupted run."""
         from registry.models import Picture
 
-        Picture.objects.filter(state="doing").update(state="todo")
-        return list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+        Picture.objects.filter(state="running").update(state="queued")
+        return list(Picture.objects.filter(state="queued").order_by("pk").values_list("pk", flat=True))
 
     def match_pictures(self, picture_ids: Sequence[int]) -> None:
         """Match pictures, with one process for each core."""

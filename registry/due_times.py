@@ -52,12 +52,15 @@ def iterate_due_times(recapture_days: int) -> Iterator[DueTime]:
     """Yield every column whose times are corrected."""
     for model in apps.get_app_config("registry").get_models():
         if issubclass(model, Claimable):
-            yield DueTime(model, "not_before", MAX_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
-            yield DueTime(model, "held_since", NO_WAIT, Q(state=StepState.TODO))
-            yield DueTime(model, "waits_since", NO_WAIT, Q(state__in=[StepState.TODO, StepState.FAILED]))
+            yield DueTime(model, "not_before", MAX_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.QUEUED))
+            yield DueTime(model, "held_since", NO_WAIT, Q(state=StepState.QUEUED))
+            yield DueTime(model, "waits_since", NO_WAIT, Q(state__in=[StepState.QUEUED, StepState.FAILED]))
             # A live claimer identifies its claim by this time; a claimer that has ended is identified by its name.
             yield DueTime(
-                model, "claimed_at", NO_WAIT, ~Q(state=StepState.DONE) & (~Q(state=StepState.DOING) | Q(claimed_by=""))
+                model,
+                "claimed_at",
+                NO_WAIT,
+                ~Q(state=StepState.DONE) & (~Q(state=StepState.RUNNING) | Q(claimed_by="")),
             )
     yield DueTime(Capture, "next_at", timedelta(days=8 * recapture_days))
     yield DueTime(TimestampServiceState, "ask_after", DAY)

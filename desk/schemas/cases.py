@@ -234,7 +234,7 @@ class Capture(ResponseBody):
     )
     number: int = Field(description="Sequence number of the visit to this page, starting with 1.", examples=[1])
     files: list[str] = Field(examples=[["page.png"]], description="Names of the recorded files.")
-    state: str = Field(description="State of the visit: `todo` (pending), `doing` (running), `done` or `failed`.")
+    state: str = Field(description="State of the visit: `queued`, `running`, `done` or `failed`.")
     method: str = Field(description="Method of the visit: `browser`, or `plain` for HTTP requests without a browser.")
     outcome: str = Field(description="Stable identifier of the result of the visit, such as `captured` or `page-gone`.")
     page_status: str = Field(

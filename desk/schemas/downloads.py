@@ -64,9 +64,7 @@ class Report(ResponseBody):
 
     number: int = Field(examples=[1], description="Report number.")
     title: str = Field(examples=["November"], description="Title of the report.")
-    state: str = Field(
-        examples=["done"], description="State of the report: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the report: `queued`, `running`, `done` or `failed`.")
     error: str = Field(description="Reason why the report could not be generated; empty if there was no error.")
     created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the report was requested.")
     scope: Scope = Field(description="Works and cases that the report lists.")
@@ -136,9 +134,7 @@ class Package(ResponseBody):
     reason: str = Field(description="Reason why original files are withheld; empty if they are included.")
     requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
     cases: list[int] = Field(examples=[[3]], description="Case numbers.")
-    state: str = Field(
-        examples=["done"], description="State of the package: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the package: `queued`, `running`, `done` or `failed`.")
     error: str = Field(description="Reason why the package could not be generated; empty if there was no error.")
     created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the package was requested.")
     generated_at: UtcTime | None = Field(

@@ -132,9 +132,7 @@ class BundleSummary(ResponseBody):
 
     case: int = Field(alias="case.number", description="Case number.")
     number: int = Field(description="Bundle number.")
-    state: str = Field(
-        examples=["done"], description="State of the bundle: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the bundle: `queued`, `running`, `done` or `failed`.")
     error: str = Field(description="Reason why the bundle could not be sealed; empty if there was no error.")
     seal: Hex | None = Field(alias="seal_digest", description="Digest of the seal; null until the bundle is sealed.")
     sealed_at: UtcTime | None = Field(description="Time at which the bundle was sealed; null until then.")

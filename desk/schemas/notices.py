@@ -186,9 +186,7 @@ class NoticeMail(ResponseBody):
     """Email with which a notice is sent."""
 
     to: str = Field(description="Email address of the recipient.")
-    state: str = Field(
-        examples=["todo"], description="State of the email: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["queued"], description="State of the email: `queued`, `running`, `done` or `failed`.")
     error: str = Field(description="Latest error; empty if there was none.")
     may_have_been_sent: bool = Field(
         description=(

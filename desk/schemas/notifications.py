@@ -57,9 +57,7 @@ class Delivery(ResponseBody):
     )
     type: str = Field(alias="event.kind", examples=["case.opened"], description="Type of the event.")
     timestamp: UtcTime = Field(alias="event.at", examples=[EXAMPLE_TIME], description="Time of the event.")
-    state: str = Field(
-        examples=["done"], description="State of the delivery: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the delivery: `queued`, `running`, `done` or `failed`.")
     attempt_count: int = Field(alias="tries", description="Number of delivery attempts.")
     delivered_at: UtcTime | None = Field(description="Time of the successful delivery; null until then.")
     next_attempt_at: UtcTime | None = Field(description="Time of the next attempt; null if none is planned.")

@@ -179,7 +179,7 @@ class BulkEdit(ResponseBody):
     value: str = Field(examples=["A. Example"], description="New value, or the name of the collection.")
     reason: str = Field(description="Reason for the change.")
     state: str = Field(
-        description="State of the bulk edit: `todo` (pending), `doing` (running), `done` or `failed`.",
+        description="State of the bulk edit: `queued`, `running`, `done` or `failed`.",
         examples=["done"],
     )
     works: int = Field(alias="count", description="Number of selected works.", examples=[120])

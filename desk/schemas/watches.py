@@ -37,9 +37,7 @@ class Crawl(ResponseBody):
     watch: str = Field(alias="watch.name", description="Name of the watch.")
     watch_number: int = Field(alias="watch.number", description="Watch number.")
     number: int = Field(description="Crawl number.")
-    state: str = Field(
-        examples=["done"], description="State of the crawl: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the crawl: `queued`, `running`, `done` or `failed`.")
     reason: str = Field(
         description=(
             "Reason why the crawl ended, such as `finished` or `budget-pages` (maximum number of pages reached); "

@@ -531,9 +531,7 @@ class UploadFile(ResponseBody):
     name: str = Field(examples=["2024/harbour.jpg"], description="File name with its folders.")
     bytes: int = Field(alias="size", description="Size in bytes.")
     digest: Hex | None = Field(description="Digest of the file; null if the file was not read.")
-    state: str = Field(
-        examples=["done"], description="State of the file: `todo` (pending), `doing` (running), `done` or `failed`."
-    )
+    state: str = Field(examples=["done"], description="State of the file: `queued`, `running`, `done` or `failed`.")
     outcome: str = Field(
         description=(
             "Result for the file: `registered`, `known` (already registered) or `refused`; empty while the file "

@@ -40,7 +40,7 @@ def describe_search(search: Mapping[str, Any]) -> str:
         parts.append(_("%(expired)s no longer stored, of which %(asked)s were requested again") % counts)
     if search["state"] == "failed":
         parts.append(_("failed"))
-    elif not is_done and search["state"] == "todo" and "at_once" in search:
+    elif not is_done and search["state"] == "queued" and "at_once" in search:
         parts.append(
             _("the less similar pictures are compared later, after the most similar pictures of every new work")
         )

@@ -152,7 +152,7 @@ def _record_visit(services: Services, row: Capture, visit_result: CaptureResult)
     stored_result, files = _store_files(services, row.case, visit_result)
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
-        if Capture.objects.select_for_update(no_key=True).get(pk=row.pk).state != StepState.DOING:
+        if Capture.objects.select_for_update(no_key=True).get(pk=row.pk).state != StepState.RUNNING:
             return  # Another worker has claimed the row.
         place_state = recaptures.get_place_state(stored_result.outcome)
         days = services.config.recapture_days
@@ -172,7 +172,7 @@ def _record_visit(services: Services, row: Capture, visit_result: CaptureResult)
         steps.finish(Capture, [row.pk])
         recaptures.update_place_state(case)
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
-    pending_bundles = Bundle.objects.filter(case=row.case, state="todo")
+    pending_bundles = Bundle.objects.filter(case=row.case, state="queued")
     # Bundles whose decision can still be undone have a longer delay, which stays unchanged.
     pending_bundles.filter(not_before__lte=now() + CAPTURES_POLL_INTERVAL).update(not_before=None)
     services.enqueue(Bundle, list(pending_bundles.values_list("pk", flat=True)))

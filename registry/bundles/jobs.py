@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     EVIDENCE,
     Capture,
     owner="case__owner",
-    asked={"case__bundles__state__in": ("todo", "doing")},
+    asked={"case__bundles__state__in": ("queued", "running")},
 )
 def capture(services: "Services", ids: Sequence[int]) -> None:
     """Visit pages again and store their responses."""

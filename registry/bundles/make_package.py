@@ -90,7 +90,7 @@ def _build_bundles(services: Services, package: Package) -> int:
         remove_unused_files(services, outdated_files)
     if "of" not in package.progress:
         package.progress = {"of": len(bundles)}
-        Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress=package.progress)
+        Package.objects.filter(pk=package.pk, state=StepState.RUNNING).update(progress=package.progress)
     finished_bundles = {file.get("bundle") for file in package.files}
     deadline = time.monotonic() + WORK_SECONDS
     unsealed_count = 0

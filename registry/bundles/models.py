@@ -50,7 +50,7 @@ class Bundle(Claimable):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]
         indexes = [
-            models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["id"], name="bundle_unfinished", condition=~models.Q(state="done")),
             models.Index(fields=["sealed_at"], name="bundle_sealed"),
         ]
 
@@ -96,7 +96,7 @@ class Package(Numbered, Claimable):
 
     class Meta(Numbered.Meta):
         indexes = [
-            models.Index(fields=["id"], name="package_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["id"], name="package_unfinished", condition=~models.Q(state="done")),
             models.Index(fields=["expires_at"], name="package_kept", condition=models.Q(removed_at=None)),
         ]
         ordering = ["owner", "-number"]

@@ -113,7 +113,7 @@ def _seal_bundle(services: Services, bundle: Bundle) -> None:
         steps.postpone_by_id(Bundle, bundle.pk, now())  # A file was removed in the meantime. Gather the facts again.
         return
     with lock_row(case) as locked_case:
-        if lock_and_reload(bundle).state != StepState.DOING:
+        if lock_and_reload(bundle).state != StepState.RUNNING:
             return
         if (locked_case.decision, locked_case.decided_at) != (case.decision, case.decided_at):
             steps.record_failure(Bundle, bundle.pk, REOPENED_CASE, retry=False)

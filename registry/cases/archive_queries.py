@@ -118,7 +118,7 @@ def request_queries(services: Services, case: Case, *, by: str) -> list[ArchiveL
             for place in places
         ]
         ArchiveLookup.objects.bulk_create(rows, ignore_conflicts=True)
-        queued_questions = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
+        queued_questions = list(case.archive_questions.filter(state=StepState.QUEUED).order_by("pk"))
         history.record_event(
             case, "archive", by, ("archive-asked", {"archive": get_archive_name(get_archive_url(services))})
         )
@@ -236,7 +236,7 @@ def _store(services: Services, row: ArchiveLookup, answers: ArchiveResponses, pi
         files += [_store_file(services, ARCHIVED_ROLE, "archived-picture", "application/octet-stream", picture_bytes)]
     statements = list_statements(answers, picture.digest, data)
     with transaction.atomic():
-        if not ArchiveLookup.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.DOING).exists():
+        if not ArchiveLookup.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.RUNNING).exists():
             return  # another worker has already stored the responses
         ArchiveLookup.objects.filter(pk=row.pk).update(elsewhere=to_rows(statements), files=files, answered_at=now())
         history.record_event(

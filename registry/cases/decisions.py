@@ -138,7 +138,7 @@ def request_bundle(case: Case) -> int:
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.create_first_captures((case, row.sighting) for row in rows)
     recaptures.request_visits_of_changed_places(case)
-    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget limit for members' requests
+    case.captures.filter(state=StepState.QUEUED).update(not_before=None)  # no budget limit for members' requests
     case.bundles.create(number=number)
     return number
 
@@ -176,11 +176,11 @@ def confirm_case(
         if passkey is not None and signed_answer is not None:
             PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
         if web_archive.is_enabled_for(services, case):
-            Capture.objects.filter(case=case, state=StepState.TODO).update(not_before=now() + undo_period)
+            Capture.objects.filter(case=case, state=StepState.QUEUED).update(not_before=now() + undo_period)
             recaptures.request_visits(case, now() + undo_period)
         if undo_period:
             case.bundles.filter(number=bundle_number).update(not_before=now() + undo_period)
-    services.enqueue(Capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), by_user=True)
+    services.enqueue(Capture, list(case.captures.filter(state="queued").values_list("pk", flat=True)), by_user=True)
     # Use the relation's model, because registry.cases must not import registry.bundles.
     services.enqueue(case.bundles.model, [case.bundles.get(number=bundle_number).pk])
 

@@ -45,7 +45,7 @@ def decide_flood(services: Services, work: Work, action: FloodAction, *, by: str
         if action is FloodAction.OPEN:  # this count raises the limit, so that the work is not put on hold again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
             flood.released = len({candidate.party for candidate in candidates}) + (0 if today is None else today.sites)
-            flood.decision, flood.state = Decision.OPENED, StepState.TODO
+            flood.decision, flood.state = Decision.OPENED, StepState.QUEUED
         elif action is FloodAction.DISMISS:
             flood.decision = Decision.DISMISSED
             queue_state.store_flood_look_alikes(

@@ -97,7 +97,7 @@ class GroupDecision(Claimable):
     )
 
     class Meta:
-        indexes = [Index(fields=["id"], name="group_decision_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="group_decision_unfinished", condition=~Q(state="done"))]
 
 
 class CaseSighting(models.Model):
@@ -157,7 +157,7 @@ class Flood(Claimable):
         constraints = [
             UniqueConstraint(fields=["work"], name="flood_of_work", condition=Q(decision__in=["", "dismissed"]))
         ]
-        indexes = [Index(fields=["id"], name="flood_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="flood_unfinished", condition=~Q(state="done"))]
 
     @classmethod
     def list_active(cls) -> "models.QuerySet[Flood]":
@@ -222,7 +222,7 @@ class Capture(Claimable):
     class Meta:
         constraints = [UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")]
         indexes = [
-            Index(fields=["id"], name="capture_todo", condition=~Q(state="done")),
+            Index(fields=["id"], name="capture_unfinished", condition=~Q(state="done")),
             Index(fields=["next_at"], name="capture_next", condition=Q(next_at__isnull=False)),
         ]
 
@@ -254,10 +254,10 @@ class ArchiveLookup(Claimable):
             UniqueConstraint(
                 fields=["case", "page_key", "image_key"],
                 name="archive_question_once",
-                condition=Q(state__in=["todo", "doing"]),
+                condition=Q(state__in=["queued", "running"]),
             )
         ]
-        indexes = [Index(fields=["id"], name="archive_question_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="archive_question_unfinished", condition=~Q(state="done"))]
 
 
 class LedgerEffect(models.Model):
@@ -288,7 +288,7 @@ class PageReading(Claimable):
     refusal = SentenceField(blank=True, help_text="reason why the page could not be read; empty if it was read")
 
     class Meta:
-        indexes = [models.Index(fields=["id"], name="page_reading_todo", condition=~models.Q(state="done"))]
+        indexes = [models.Index(fields=["id"], name="page_reading_unfinished", condition=~models.Q(state="done"))]
 
     @property
     def is_read(self) -> bool:

@@ -279,7 +279,7 @@ def create_first_captures(pairs: Iterable[tuple[Case, Sighting]]) -> list[int]:
     ]
     Capture.objects.bulk_create(first_captures, ignore_conflicts=True)
     places = {(row.case_id, bytes(row.page_key), bytes(row.image_key)) for row in first_captures}
-    rows = Capture.objects.filter(case__in={case for case, _, _ in places}, number=1, state=StepState.TODO)
+    rows = Capture.objects.filter(case__in={case for case, _, _ in places}, number=1, state=StepState.QUEUED)
     rows = rows.filter(page_key__in={page for _, page, _ in places}).order_by("pk")
     captures = rows.values_list("pk", "case", "page_key", "image_key")
     return [pk for pk, case, page, image in captures if (case, bytes(page), bytes(image)) in places]

@@ -126,7 +126,7 @@ def request_visits(case: Case, not_before: datetime) -> None:
         is_removed = (
             last_capture.state == StepState.DONE and get_place_state(last_capture.outcome) is PlaceState.REMOVED
         )
-        if last_capture.state != StepState.TODO and not is_removed:
+        if last_capture.state != StepState.QUEUED and not is_removed:
             request_next_visit(last_capture, not_before)
 
 

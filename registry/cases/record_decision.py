@@ -89,7 +89,7 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
         demonstration=demonstration,
     )
     if decision == Case.Decision.OPEN:
-        case.captures.filter(state=StepState.TODO).update(not_before=None)  # postponed while the case was decided
+        case.captures.filter(state=StepState.QUEUED).update(not_before=None)  # postponed while the case was decided
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record_event(case, str(decision), by, (phrase, {}), *phrases, text=reason)
     if case.asked_at is not None and decision in FINAL_DECISIONS:

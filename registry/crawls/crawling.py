@@ -164,7 +164,7 @@ def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | 
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
         remaining = get_remaining_budget(crawl)
-        if crawl.state != StepState.DOING or crawl.reason or remaining.end_reason:
+        if crawl.state != StepState.RUNNING or crawl.reason or remaining.end_reason:
             return None
         hosts = _lease_hosts(crawl, remaining, max_hosts)
         urls = _select_urls(crawl_id, hosts, remaining, max_urls)
@@ -227,7 +227,7 @@ def list_paused_hosts(crawl: Crawl) -> dict[str, datetime]:
 
     The host requested the pause, or its robots.txt is unavailable.
     """
-    if crawl.state != StepState.DOING:
+    if crawl.state != StepState.RUNNING:
         return {}
     pending_urls = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
     rows = HostLease.objects.filter(_build_paused_condition(), Exists(pending_urls)).order_by("host")
@@ -359,7 +359,7 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         if row is None:
             return None
         claim_columns = {
-            "state": StepState.DOING,
+            "state": StepState.RUNNING,
             "claimed_at": now(),
             "claimed_by": get_process_identifier(),
             "contributor": None,
@@ -375,7 +375,7 @@ def lock_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
     """Lock the slice for this transaction; return ``None`` if the claimant's epoch is no longer current."""
     rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
     row = rows.filter(pk=slice_id).first()
-    if row is None or row.epoch != epoch or row.state != StepState.DOING:
+    if row is None or row.epoch != epoch or row.state != StepState.RUNNING:
         return None
     CrawlSlice.objects.filter(pk=slice_id).update(claimed_at=now())
     return row
@@ -383,7 +383,7 @@ def lock_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
 
 def renew_claim(slice_id: int, epoch: int) -> bool:
     """Renew the claim on a slice; return False if it has been lost."""
-    rows = CrawlSlice.objects.filter(pk=slice_id, epoch=epoch, state=StepState.DOING)
+    rows = CrawlSlice.objects.filter(pk=slice_id, epoch=epoch, state=StepState.RUNNING)
     return rows.update(claimed_at=now()) == 1
 
 
@@ -497,7 +497,7 @@ def end_crawl_if_finished(crawl_id: int) -> bool:
     """Mark a crawl as done if no slice is open and no URL is pending or the budget is spent; return True if marked."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
-        if crawl.state != StepState.DOING:
+        if crawl.state != StepState.RUNNING:
             return False
         if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
             return False
@@ -525,7 +525,7 @@ def _get_end_reason(crawl: Crawl, remaining: RemainingBudget) -> str:
 
 def stop_crawl(crawl_id: int) -> bool:
     """Request the end of a crawl; open slices finish within seconds. Return True if the crawl was running."""
-    return Crawl.objects.filter(pk=crawl_id, state=StepState.DOING, reason="").update(reason=STOPPED) == 1
+    return Crawl.objects.filter(pk=crawl_id, state=StepState.RUNNING, reason="").update(reason=STOPPED) == 1
 
 
 def is_stopped(slice_id: int) -> bool:
@@ -535,7 +535,7 @@ def is_stopped(slice_id: int) -> bool:
 
 def list_running_crawls() -> list[int]:
     """Return the primary keys of running crawls, oldest first."""
-    return list(Crawl.objects.filter(state=StepState.DOING).order_by("started_at").values_list("pk", flat=True))
+    return list(Crawl.objects.filter(state=StepState.RUNNING).order_by("started_at").values_list("pk", flat=True))
 
 
 def list_leased_urls(slice_id: int) -> list[NewUrl]:

@@ -118,7 +118,7 @@ def store_results(
     """
     new_urls = list(urls)
     with transaction.atomic():
-        claimed_inquiry = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
+        claimed_inquiry = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.RUNNING)
         row = claimed_inquiry.select_related(None).first()
         if row is None:
             return False
@@ -131,7 +131,7 @@ def store_results(
 
 def advance_past_subject(pk: int, subject: Subject) -> None:
     """Move an inquiry on to the next subject."""
-    claimed_inquiry = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
+    claimed_inquiry = Inquiry.objects.filter(pk=pk, state=StepState.RUNNING, left__gt=0)
     claimed_inquiry.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 

@@ -75,7 +75,7 @@ def _get_or_start_crawl(owner: Owner, *, by: str) -> Crawl:
     """Return the owner's running crawl of manual visits, or a new one; the caller holds the owner's lock."""
     watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": MANUAL}])
     watch = watches.first() or _create_watch(owner, by=by)
-    running_crawl = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
+    running_crawl = watch.crawls.filter(state=StepState.RUNNING, reason="").select_for_update(no_key=True).first()
     return running_crawl or schedules.create_crawl(watch, now())
 
 

@@ -58,7 +58,7 @@ class Crawl(models.Model):
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
     number = models.PositiveIntegerField()
     sources = models.JSONField(default=list, db_default=[], help_text="the watch's settings when the crawl started")
-    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.QUEUED)
     reason = models.CharField(
         max_length=40, blank=True, help_text="reason for the end: finished, budget-pages, stopped, …"
     )
@@ -113,7 +113,7 @@ class CrawlSlice(Claimable):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["crawl", "number"], name="crawl_slice_identity")]
-        indexes = [Index(fields=["id"], name="crawl_slice_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="crawl_slice_unfinished", condition=~Q(state="done"))]
 
 
 class FrontierUrl(models.Model):
@@ -386,7 +386,7 @@ class Inquiry(Claimable):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
-        indexes = [Index(fields=["id"], name="inquiry_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="inquiry_unfinished", condition=~Q(state="done"))]
 
 
 class SearchCharge(models.Model):

@@ -139,7 +139,7 @@ def add_due_pages(crawl_id: int) -> None:
     """Add known pages if no URL is pending and budget is left: first the sample, then hosts that have changed."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
-        if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
+        if not crawl.by_change or crawl.reason or crawl.state != StepState.RUNNING:
             return
         open_states = (FrontierUrl.State.PENDING, FrontierUrl.State.LEASED)
         remaining = get_remaining_budget(crawl)

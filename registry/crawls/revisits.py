@@ -123,7 +123,7 @@ def _get_or_start_crawl(owner_id: int) -> Crawl:
     watch = next(
         (watch for watch in owner.watches.filter(name=NAME) if is_revisit_watch(watch)), None
     ) or _create_watch(owner)
-    running_crawl = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
+    running_crawl = watch.crawls.filter(state=StepState.RUNNING, reason="").select_for_update(no_key=True).first()
     return running_crawl or schedules.create_crawl(watch, now())
 
 

@@ -234,7 +234,7 @@ def _has_running_crawl(watch: Watch) -> bool:
 def create_crawl(watch: Watch, started_at: datetime, *, everything: bool = False) -> Crawl:
     """Create the next crawl of a watch that is locked by this transaction and has no running crawl."""
     number = get_next_number(watch.crawls)
-    columns = {"state": StepState.DOING, "started_at": started_at, "sources": watch.sources}
+    columns = {"state": StepState.RUNNING, "started_at": started_at, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **columns)
     if watch.everything:
         update_row(watch, everything=False)

@@ -154,7 +154,7 @@ def _requeue_pictures(pictures: Sequence[int], search_version: str, watch: Watch
     Picture.objects.filter(needs_processing, pk__in=pictures, state=StepState.DONE).update(
         **steps.build_reset_columns()
     )
-    pending_pictures = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
+    pending_pictures = Picture.objects.filter(pk__in=pictures, state=StepState.QUEUED)
     return sorted(pending_pictures.values_list("pk", flat=True))
 
 

@@ -118,7 +118,7 @@ def _get_open_crawl(watch_id: int) -> Crawl:
     watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
     if watch.removed_at is not None:
         raise NotFoundError(Sentence("This watch was deleted in the meantime."))
-    running_crawl = watch.crawls.filter(state=StepState.DOING).select_for_update(no_key=True).first()
+    running_crawl = watch.crawls.filter(state=StepState.RUNNING).select_for_update(no_key=True).first()
     if running_crawl is None:
         return schedules.create_crawl(watch, now())
     if running_crawl.reason:

@@ -9,24 +9,24 @@ from registry.db.fields import SentenceField
 class StepState(models.TextChoices):
     """Progress of a row's step."""
 
-    TODO = "todo"
-    DOING = "doing"
+    QUEUED = "queued"
+    RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
-UNFINISHED = (StepState.TODO, StepState.DOING)
+UNFINISHED = (StepState.QUEUED, StepState.RUNNING)
 """States of a row whose step has not finished."""
 
 
 class Claimable(models.Model):
     """A row that a step claims with one conditional UPDATE, processes, and marks in one transaction.
 
-    A row whose claimer has ended is released immediately. A row that stays in ``doing`` too long is queued again, so
+    A row whose claimer has ended is released immediately. A row that stays in ``running`` too long is queued again, so
     every step must tolerate running twice.
     """
 
-    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.QUEUED)
     claimed_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=200, blank=True, db_default="", help_text="process that works on the row")
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -43,7 +43,7 @@ class Claimable(models.Model):
     @property
     def is_postponed(self) -> bool:
         """Return True if the row's ``not_before`` is in the future."""
-        return self.state == StepState.TODO and self.not_before is not None
+        return self.state == StepState.QUEUED and self.not_before is not None
 
 
 class Heartbeat(models.Model):

@@ -40,8 +40,8 @@ _finished_ids: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 def build_due_condition(stale_after: timedelta, at: datetime | None = None) -> Q:
     """Return a condition for claimable rows: due, or claimed so long ago that the claimer must have died."""
     at = at or now()
-    is_waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=at))
-    return is_waiting | Q(state=StepState.DOING, claimed_at__lt=at - stale_after)
+    is_waiting = Q(state=StepState.QUEUED) & (Q(not_before=None) | Q(not_before__lte=at))
+    return is_waiting | Q(state=StepState.RUNNING, claimed_at__lt=at - stale_after)
 
 
 def list_due_ids(
@@ -96,7 +96,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
         suspect_ids = [pk for pk, count in attempts.items() if MIN_SUSPECT_ATTEMPTS <= count < MAX_ATTEMPTS]
         claimed_ids = [pk for pk, count in attempts.items() if count < MIN_SUSPECT_ATTEMPTS] or suspect_ids[:1]
         manager.filter(pk__in=claimed_ids).update(
-            state=StepState.DOING, claimed_at=now(), claimed_by=get_process_identifier(), attempts=F("attempts") + 1
+            state=StepState.RUNNING, claimed_at=now(), claimed_by=get_process_identifier(), attempts=F("attempts") + 1
         )
     return claimed_ids
 
@@ -122,20 +122,20 @@ def collect_finished() -> Iterator[list[int]]:
 
 def postpone_by_id(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
     """Postpone a claimed row for a reason that is not a failure, and reset its attempts."""
-    claimed_rows = model._default_manager.filter(pk=pk, state=StepState.DOING)
-    claimed_rows.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
+    claimed_rows = model._default_manager.filter(pk=pk, state=StepState.RUNNING)
+    claimed_rows.update(state=StepState.QUEUED, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
 def filter_own_claim(row: Row) -> QuerySet[Row]:
     """Return the claimed row as a queryset, which is empty if another process has taken over the claim."""
-    return type(row)._default_manager.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
+    return type(row)._default_manager.filter(pk=row.pk, state=StepState.RUNNING, claimed_at=row.claimed_at)
 
 
 def postpone(row: Claimable, until: datetime | None, sentence: str = "") -> bool:
     """Postpone a row like :func:`postpone_by_id`; return False if another process has taken over."""
     return bool(
         filter_own_claim(row).update(
-            state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence
+            state=StepState.QUEUED, not_before=until, held_since=None, attempts=0, error=sentence
         )
     )
 
@@ -149,11 +149,11 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, is_sus
     """
     current_time = now()
     attempts = Least(F("attempts"), MIN_SUSPECT_ATTEMPTS) if is_suspect else Greatest(F("attempts") - 1, 0)
-    claimed_rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)
+    claimed_rows = model._default_manager.filter(pk__in=list(ids), state=StepState.RUNNING)
     for pk, since in claimed_rows.values_list("pk", "held_since"):
         until = current_time + min(max(current_time - (since or current_time), FIRST_PAUSE), MAX_HOLD)
         pause_columns = {"not_before": until, "held_since": Coalesce("held_since", Value(current_time))}
-        claimed_rows.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **pause_columns)
+        claimed_rows.filter(pk=pk).update(state=StepState.QUEUED, attempts=attempts, error=sentence, **pause_columns)
 
 
 @contextmanager
@@ -182,15 +182,15 @@ def guard_processing(model: type[Claimable], ids: Sequence[int], *, is_shared: b
 def release_after_error(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
     """Release rows of this process after an error that the step does not expect, such as a lost connection."""
     own_rows = model._default_manager.filter(
-        pk__in=list(ids), state=StepState.DOING, claimed_by=get_process_identifier()
+        pk__in=list(ids), state=StepState.RUNNING, claimed_by=get_process_identifier()
     )
     if fault := describe_machine_fault(error):
         hold_up(model, own_rows.values_list("pk", flat=True), fault, is_suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
         sentence = Sentence(STEP_INTERRUPTED, what=type(error).__name__)
-        own_rows.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=sentence)
+        own_rows.update(state=StepState.QUEUED, not_before=now() + FIRST_PAUSE, held_since=None, error=sentence)
     else:  # this process is being stopped
-        own_rows.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
+        own_rows.update(state=StepState.QUEUED, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
 
 
 def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], set[str]]) -> int:
@@ -210,7 +210,7 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
             until = None if pause is None else now() + pause
             rows_with_attempts = rows.filter(attempts=attempts)
             released_count += rows_with_attempts.update(
-                state=StepState.TODO, not_before=until, held_since=None, error=WORKER_DIED
+                state=StepState.QUEUED, not_before=until, held_since=None, error=WORKER_DIED
             )
     return released_count
 
@@ -225,7 +225,7 @@ def _build_claimers_query(models: tuple[type[Claimable], ...]) -> Statement:
 
 
 def _filter_claimed(model: type[Claimable]) -> QuerySet[Claimable]:
-    return model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")
+    return model._default_manager.filter(state=StepState.RUNNING).exclude(claimed_by="")
 
 
 def record_failure(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:
@@ -235,10 +235,10 @@ def record_failure(model: type[Claimable], pk: int, sentence: str, *, retry: boo
 
     A row that another claimer has finished in the meantime is not changed.
     """
-    claimed_rows = model._default_manager.filter(pk=pk, state=StepState.DOING)
+    claimed_rows = model._default_manager.filter(pk=pk, state=StepState.RUNNING)
     attempts = claimed_rows.values_list("attempts", flat=True).first() or 0
     is_retried = retry and attempts < MAX_ATTEMPTS
-    state = StepState.TODO if is_retried else StepState.FAILED
+    state = StepState.QUEUED if is_retried else StepState.FAILED
     until = now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if is_retried else None
     claimed_rows.update(state=state, not_before=until, held_since=None, error=sentence)
 
@@ -257,11 +257,11 @@ def retry_failed(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]
 
 def build_reset_columns() -> dict[str, Any]:
     """Return the column values that queue a row with its attempts reset."""
-    columns = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
+    columns = {"state": StepState.QUEUED, "not_before": None, "held_since": None, "waits_since": now()}
     return columns | {"attempts": 0, "error": ""}
 
 
 def release(model: type[Claimable], ids: Iterable[int]) -> None:
     """Release rows that this process has claimed, so that another process can claim them."""
-    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=get_process_identifier())
-    rows.update(state=StepState.TODO, not_before=None)
+    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.RUNNING, claimed_by=get_process_identifier())
+    rows.update(state=StepState.QUEUED, not_before=None)

@@ -75,8 +75,8 @@ def remove_contributor(row: Contributor, *, by: str, reason: str = "", discard_r
     """
     with transaction.atomic():
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
-        leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
-        leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
+        leases = CrawlSlice.objects.filter(contributor=row, state=StepState.RUNNING)
+        leases.update(state=StepState.QUEUED, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
         dropped_count = _discard_results(row) if discard_results else 0
         about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped_count}
         audit_log.log_change("contributor thrown out", by=by, details=about)
@@ -103,7 +103,7 @@ def queue_own_visits(results: QuerySet[EdgeResult]) -> set[int]:
     crawl_keys = set()
     for crawl in crawls.filter(pk__in=urls.values("crawl"), watch__removed_at=None).order_by("pk"):
         crawl_urls = urls.filter(crawl=crawl)
-        if crawl.state == StepState.DOING and not crawl.reason:
+        if crawl.state == StepState.RUNNING and not crawl.reason:
             crawl_urls.update(state=FrontierUrl.State.PENDING, slice=None)
             crawl_keys.add(crawl.pk)
         else:

@@ -52,7 +52,7 @@ def get_or_assign_lease(contributor: Contributor) -> tuple[CrawlSlice, list[Fron
     """Return the contributor's current lease, or lease a pending slice; ``None`` if no work is available for it."""
     with transaction.atomic():
         locked_contributor = lock_contributor(contributor)
-        own_leases = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
+        own_leases = CrawlSlice.objects.filter(contributor=contributor, state=StepState.RUNNING)
         row = own_leases.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
         if row is None:
             row = _lock_waiting_slice() if may_receive_work(locked_contributor) else None
@@ -60,7 +60,7 @@ def get_or_assign_lease(contributor: Contributor) -> tuple[CrawlSlice, list[Fron
                 return None
             current_time, epoch = now(), F("epoch") + 1
             columns = {
-                "state": StepState.DOING,
+                "state": StepState.RUNNING,
                 "claimed_by": "",
                 "claimed_at": current_time,
                 "started_at": current_time,
@@ -77,7 +77,7 @@ def _lock_waiting_slice() -> CrawlSlice | None:
     urls = FrontierUrl.objects.filter(slice=OuterRef("pk"))
     slices = CrawlSlice.objects.filter(
         Exists(urls), ~Exists(urls.exclude(kind="image")), ~Exists(urls.filter(edge_result__isnull=False)),
-        state=StepState.TODO, epoch=0, crawl__state=StepState.DOING, crawl__reason="", crawl__watch__private=False,
+        state=StepState.QUEUED, epoch=0, crawl__state=StepState.RUNNING, crawl__reason="", crawl__watch__private=False,
     )  # fmt: skip
     for kind in _PRIVATE_KINDS:
         slices = slices.exclude(crawl__sources__contains=[{"kind": kind}])
@@ -86,7 +86,7 @@ def _lock_waiting_slice() -> CrawlSlice | None:
         if any(is_denied(host) for host in row.urls.values_list("host", flat=True).distinct()):
             continue
         free_slices = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=row.pk, epoch=0)
-        if free_slices.filter(state=StepState.TODO).exists():
+        if free_slices.filter(state=StepState.QUEUED).exists():
             return row
     return None
 

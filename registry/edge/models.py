@@ -59,4 +59,4 @@ class EdgeResult(Claimable):
     )
 
     class Meta:
-        indexes = [Index(fields=["id"], name="edge_result_todo", condition=~Q(state="done"))]
+        indexes = [Index(fields=["id"], name="edge_result_unfinished", condition=~Q(state="done"))]

@@ -93,7 +93,7 @@ class Delivery(Claimable):
     class Meta:
         constraints = [UniqueConstraint(fields=["webhook", "event"], name="delivery_identity")]
         indexes = [
-            Index(fields=["id"], name="delivery_todo", condition=Q(state__in=["todo", "doing"])),
+            Index(fields=["id"], name="delivery_unfinished", condition=Q(state__in=["queued", "running"])),
             Index(fields=["webhook", "-id"], name="delivery_log"),
         ]
 
@@ -122,7 +122,7 @@ class MailChoice(Claimable):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["user", "owner"], name="mail_choice_identity")]
-        indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="todo"))]
+        indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="queued"))]
 
 
 class PushSubscription(Claimable):
@@ -144,7 +144,7 @@ class PushSubscription(Claimable):
     misses = models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")
 
     class Meta:
-        indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="todo"))]
+        indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="queued"))]
 
     @property
     def ended(self) -> bool:

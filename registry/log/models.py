@@ -99,7 +99,7 @@ class AddedTimestampService(models.Model):
 class AnchorReceipt(Claimable):
     """The timestamp receipt of one service for one checkpoint, or directly for one seal digest.
 
-    In state ``todo``, a request to the service is due. With a pending proof, ``todo`` and ``doing`` mean that the
+    In state ``queued``, a request to the service is due. With a pending proof, ``queued`` and ``running`` mean that the
     request is repeated. In state ``done``, the receipt is complete.
     """
 
@@ -128,7 +128,9 @@ class AnchorReceipt(Claimable):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
-        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
+        indexes = [
+            models.Index(fields=["not_before"], name="anchor_receipt_unfinished", condition=~models.Q(state="done"))
+        ]
 
 
 class TimestampServiceState(models.Model):

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 name='AnchorReceipt',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                     ('qualified', models.CharField(blank=True, default='', help_text="date of the operator's list that named the service as qualified", max_length=10)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['not_before'], name='anchor_receipt_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['not_before'], name='anchor_receipt_unfinished')],
                     'constraints': [models.UniqueConstraint(fields=('kind', 'witness', 'digest'), name='anchor_receipt_identity')],
                 },
             ),
@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
                 name='ArchiveLookup',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -146,8 +146,8 @@ class Migration(migrations.Migration):
                     ('files', models.JSONField(blank=True, default=list, help_text="responses, and a served picture, as files of a capture")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='archive_question_todo')],
-                    'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['todo', 'doing'])), fields=('case', 'page_key', 'image_key'), name='archive_question_once')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='archive_question_unfinished')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('case', 'page_key', 'image_key'), name='archive_question_once')],
                 },
             ),
             migrations.CreateModel(
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('number', models.PositiveIntegerField()),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                 options={
                     'ordering': ['owner', '-number'],
                     'abstract': False,
-                    'indexes': [models.Index(fields=['state', 'id'], name='bulk_edit_todo')],
+                    'indexes': [models.Index(fields=['state', 'id'], name='bulk_edit_unfinished')],
                     'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='bulk_edit_identity')],
                 },
             ),
@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
                 name='Bundle',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -214,7 +214,7 @@ class Migration(migrations.Migration):
                     ('timestamped_at', models.DateTimeField(blank=True, help_text="time when enough timestamp services had responded completely", null=True)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='bundle_todo'), models.Index(fields=['sealed_at'], name='bundle_sealed')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='bundle_unfinished'), models.Index(fields=['sealed_at'], name='bundle_sealed')],
                     'constraints': [models.UniqueConstraint(fields=('case', 'number'), name='bundle_identity')],
                 },
             ),
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
                 name='Capture',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                     ('next_at', models.DateTimeField(blank=True, help_text="time of the next visit to the page", null=True)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='capture_todo'), models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='capture_next')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='capture_unfinished'), models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='capture_next')],
                     'constraints': [models.UniqueConstraint(fields=('case', 'page_key', 'image_key', 'number'), name='capture_identity')],
                 },
             ),
@@ -434,7 +434,7 @@ class Migration(migrations.Migration):
                     ('watch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='crawls', to='registry.watch')),
                     ('number', models.PositiveIntegerField()),
                     ('sources', models.JSONField(db_default=[], default=list, help_text="the watch's settings when the crawl started")),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('reason', models.CharField(blank=True, help_text="reason for the end: finished, budget-pages, stopped, …", max_length=40)),
                     ('started_at', models.DateTimeField()),
                     ('finished_at', models.DateTimeField(blank=True, null=True)),
@@ -455,7 +455,7 @@ class Migration(migrations.Migration):
                 name='CrawlSlice',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -473,7 +473,7 @@ class Migration(migrations.Migration):
                     ('contributor', models.ForeignKey(blank=True, help_text="process that holds the lease", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leases', to='registry.contributor')),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='crawl_slice_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='crawl_slice_unfinished')],
                     'constraints': [models.UniqueConstraint(fields=('crawl', 'number'), name='crawl_slice_identity')],
                 },
             ),
@@ -481,7 +481,7 @@ class Migration(migrations.Migration):
                 name='Delivery',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -496,7 +496,7 @@ class Migration(migrations.Migration):
                     ('delivered_at', models.DateTimeField(blank=True, null=True)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state__in', ['todo', 'doing'])), fields=['id'], name='delivery_todo'), models.Index(fields=['webhook', '-id'], name='delivery_log')],
+                    'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['id'], name='delivery_unfinished'), models.Index(fields=['webhook', '-id'], name='delivery_log')],
                     'constraints': [models.UniqueConstraint(fields=('webhook', 'event'), name='delivery_identity')],
                 },
             ),
@@ -585,7 +585,7 @@ class Migration(migrations.Migration):
                 name='DescriptorModel',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -688,7 +688,7 @@ class Migration(migrations.Migration):
                 name='EdgeResult',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -706,7 +706,7 @@ class Migration(migrations.Migration):
                     ('picture', models.OneToOneField(help_text="no bytes are stored: only for works registered later", null=True, on_delete=django.db.models.deletion.SET_NULL, to='registry.picture')),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='edge_result_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='edge_result_unfinished')],
                 },
             ),
             migrations.CreateModel(
@@ -787,7 +787,7 @@ class Migration(migrations.Migration):
                 name='Flood',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -806,7 +806,7 @@ class Migration(migrations.Migration):
                     ('released', models.PositiveIntegerField(default=0, help_text="number of new sites that were accepted and count as usual from then on")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='flood_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='flood_unfinished')],
                     'constraints': [models.UniqueConstraint(condition=models.Q(('decision__in', ['', 'dismissed'])), fields=('work',), name='flood_of_work')],
                 },
             ),
@@ -854,7 +854,7 @@ class Migration(migrations.Migration):
                 name='GroupDecision',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -873,7 +873,7 @@ class Migration(migrations.Migration):
                     ('taught_until', models.BigIntegerField(db_default=0, default=0, help_text="the last other case that was updated with it")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='group_decision_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='group_decision_unfinished')],
                 },
             ),
             migrations.CreateModel(
@@ -923,7 +923,7 @@ class Migration(migrations.Migration):
                 name='Inquiry',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -945,7 +945,7 @@ class Migration(migrations.Migration):
                     ('stopped_at', models.JSONField(blank=True, db_default={}, default=dict, help_text="subject at which the budget was used up")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='inquiry_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='inquiry_unfinished')],
                     'constraints': [models.UniqueConstraint(fields=('crawl', 'service'), name='inquiry_identity')],
                 },
             ),
@@ -1063,7 +1063,7 @@ class Migration(migrations.Migration):
                 name='LedgerChange',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1081,7 +1081,7 @@ class Migration(migrations.Migration):
                     ('licences', models.ManyToManyField(related_name='changes', to='registry.licence')),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='ledger_change_todo'), models.Index(fields=['owner', '-id'], name='ledger_change_of_owner')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='ledger_change_unfinished'), models.Index(fields=['owner', '-id'], name='ledger_change_of_owner')],
                 },
             ),
             migrations.CreateModel(
@@ -1229,7 +1229,7 @@ class Migration(migrations.Migration):
                 name='MailChoice',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1245,7 +1245,7 @@ class Migration(migrations.Migration):
                     ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'todo')), fields=['not_before'], name='mail_choice_due')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['not_before'], name='mail_choice_due')],
                     'constraints': [models.UniqueConstraint(fields=('user', 'owner'), name='mail_choice_identity')],
                 },
             ),
@@ -1369,7 +1369,7 @@ class Migration(migrations.Migration):
                 name='NoticeMail',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1385,7 +1385,7 @@ class Migration(migrations.Migration):
                     ('file', models.JSONField(blank=True, default=dict, help_text='its exact bytes: {name, media_type, digest, size}')),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='notice_mail_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='notice_mail_unfinished')],
                 },
             ),
             migrations.CreateModel(
@@ -1489,7 +1489,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('number', models.PositiveIntegerField()),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1512,7 +1512,7 @@ class Migration(migrations.Migration):
                 options={
                     'ordering': ['owner', '-number'],
                     'abstract': False,
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='package_todo'), models.Index(condition=models.Q(('removed_at', None)), fields=['expires_at'], name='package_kept')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='package_unfinished'), models.Index(condition=models.Q(('removed_at', None)), fields=['expires_at'], name='package_kept')],
                     'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='package_identity')],
                 },
             ),
@@ -1520,7 +1520,7 @@ class Migration(migrations.Migration):
                 name='PageReading',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1535,7 +1535,7 @@ class Migration(migrations.Migration):
                     ('refusal', registry.db.fields.SentenceField(blank=True, help_text="reason why the page could not be read; empty if it was read")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='page_reading_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='page_reading_unfinished')],
                 },
             ),
             migrations.CreateModel(
@@ -1577,7 +1577,7 @@ class Migration(migrations.Migration):
                 name='PartyLookup',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1592,7 +1592,7 @@ class Migration(migrations.Migration):
                     ('answers', models.JSONField(blank=True, default=list)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='party_lookup_todo')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='party_lookup_unfinished')],
                     'constraints': [models.UniqueConstraint(fields=('owner', 'party'), name='party_lookup_identity')],
                 },
             ),
@@ -1617,7 +1617,7 @@ class Migration(migrations.Migration):
                 name='Picture',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1639,7 +1639,7 @@ class Migration(migrations.Migration):
                     ('searched', models.CharField(blank=True, help_text="state on which the finished search depends", max_length=160)),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['state', 'id'], name='picture_todo'), models.Index(condition=models.Q(('bytes_state', 'stored')), fields=['first_seen'], name='picture_expiry')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['state', 'id'], name='picture_unfinished'), models.Index(condition=models.Q(('bytes_state', 'stored')), fields=['first_seen'], name='picture_expiry')],
                 },
             ),
             migrations.CreateModel(
@@ -1681,7 +1681,7 @@ class Migration(migrations.Migration):
                 name='PushSubscription',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1701,7 +1701,7 @@ class Migration(migrations.Migration):
                     ('misses', models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'todo')), fields=['not_before'], name='push_browser_due')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['not_before'], name='push_browser_due')],
                 },
             ),
             migrations.CreateModel(
@@ -1738,7 +1738,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('number', models.PositiveIntegerField()),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1969,7 +1969,7 @@ class Migration(migrations.Migration):
                 name='UploadFile',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -1987,7 +1987,7 @@ class Migration(migrations.Migration):
                     ('work', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='upload_files', to='registry.work')),
                 ],
                 options={
-                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='upload_file_todo'), models.Index(fields=['upload', 'outcome', 'name'], name='upload_file_results')],
+                    'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='upload_file_unfinished'), models.Index(fields=['upload', 'outcome', 'name'], name='upload_file_results')],
                     'constraints': [models.UniqueConstraint(fields=('upload', 'name', 'digest'), name='upload_file_identity', nulls_distinct=False)],
                 },
             ),
@@ -2206,7 +2206,7 @@ class Migration(migrations.Migration):
                 name='WorkPicture',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                    ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                     ('claimed_at', models.DateTimeField(blank=True, null=True)),
                     ('claimed_by', models.CharField(blank=True, db_default='', help_text="process that works on the row", max_length=200)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -2225,7 +2225,7 @@ class Migration(migrations.Migration):
                     ('stated', registry.db.fields.DigestField(blank=True, help_text="digest of a file that was not sent; its picture is stored under another name", null=True)),
                 ],
                 options={
-                    'indexes': [models.Index(fields=['state', 'id'], name='work_picture_todo'), models.Index(condition=models.Q(('marks', []), _negated=True), fields=['id'], name='work_picture_marked')],
+                    'indexes': [models.Index(fields=['state', 'id'], name='work_picture_unfinished'), models.Index(condition=models.Q(('marks', []), _negated=True), fields=['id'], name='work_picture_marked')],
                     'constraints': [models.UniqueConstraint(fields=('work', 'picture'), name='work_picture_identity')],
                 },
             ),

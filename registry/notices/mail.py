@@ -54,7 +54,7 @@ def cancel_mail(notice: Notice) -> None:
         raise InvalidRequestError(
             _("The notice may have been sent by email."), hint=_("First record whether the email was sent.")
         )
-    if mail.state == StepState.DOING:
+    if mail.state == StepState.RUNNING:
         raise InvalidRequestError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
     mail.delete()
 
@@ -66,7 +66,7 @@ def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
         True if it may be sent: its notice is signed and unsent, and the email was not sent to a server before.
     """
     with transaction.atomic():
-        mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
+        mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.RUNNING).first()
         if mail is None or mail.begun_at is not None or mail.notice.state != Notice.State.SIGNED:
             return False
         update_row(mail, begun_at=now(), file=dict(file))

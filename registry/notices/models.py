@@ -193,7 +193,7 @@ class NoticeMail(Claimable):
     file = models.JSONField(default=dict, blank=True, help_text="its exact bytes: {name, media_type, digest, size}")
 
     class Meta:
-        indexes = [models.Index(fields=["id"], name="notice_mail_todo", condition=~models.Q(state="done"))]
+        indexes = [models.Index(fields=["id"], name="notice_mail_unfinished", condition=~models.Q(state="done"))]
 
 
 class NoticeWording(models.Model):

@@ -101,7 +101,7 @@ def _record_result(row: Delivery, reply: DeliveryResult) -> None:
     result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.error)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
-        delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
+        delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.RUNNING)
         answers = [*row.answers, {"at": format_rfc3339(reply.started_at), **result}]
         delivery_rows.update(answers=answers[-MAX_STORED_REPLIES:], tries=row.tries + 1)
         if reply.is_accepted:

@@ -130,7 +130,7 @@ def resume_webhook(services: Services, row: Webhook, *, by: str) -> None:
         defaults = {"paused_at": None, "pause_reason": "", "misses": 0, "failing_since": None, "ask_after": None}
         if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**defaults):
             audit_log.log_change("webhook resumed", by=by, owner=row.owner, details={"webhook": row.number})
-        pending_deliveries = row.deliveries.filter(state=StepState.TODO)
+        pending_deliveries = row.deliveries.filter(state=StepState.QUEUED)
         pending_deliveries.update(not_before=None, held_since=None)
     services.enqueue(
         Delivery, list(pending_deliveries.order_by("pk").values_list("pk", flat=True)[:MAX_SENT_ON_RESUME])
@@ -139,7 +139,7 @@ def resume_webhook(services: Services, row: Webhook, *, by: str) -> None:
 
 def resend_message(services: Services, delivery: Delivery) -> None:
     """Send a message again under the same name, so that receivers can recognise the duplicate."""
-    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.build_reset_columns())
+    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.RUNNING).update(**steps.build_reset_columns())
     services.enqueue(Delivery, [delivery.pk])
 
 

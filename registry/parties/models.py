@@ -36,7 +36,7 @@ class PartyLookup(Claimable):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "party"], name="party_lookup_identity")]
-        indexes = [models.Index(fields=["id"], name="party_lookup_todo", condition=~models.Q(state="done"))]
+        indexes = [models.Index(fields=["id"], name="party_lookup_unfinished", condition=~models.Q(state="done"))]
 
 
 class FeeTable(Numbered):

@@ -41,7 +41,7 @@ class Picture(Claimable):
 
     class Meta:
         indexes = [
-            models.Index(fields=["state", "id"], name="picture_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["state", "id"], name="picture_unfinished", condition=~models.Q(state="done")),
             models.Index(fields=["first_seen"], name="picture_expiry", condition=models.Q(bytes_state="stored")),
         ]
 

@@ -121,7 +121,7 @@ def _load_numbers(services: Services, report: Report) -> tuple[list[int], list[i
 
 def _record_progress(report: Report, volume: Volume) -> bool:
     """Record the current volume and renew the claim. Return False if the report was purged or removed."""
-    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
+    rows = Report.objects.filter(pk=report.pk, state=StepState.RUNNING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
         return bool(rows.update(claimed_at=now()))
     report.progress["begun"] = volume.number

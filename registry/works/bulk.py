@@ -123,7 +123,7 @@ def _create_bulk_edit(services: Services, owner: Owner, works: QuerySet[Work], *
         if len(edit.works) <= PORTION_SIZE:
             change_portion(edit.pk)
         else:
-            BulkEdit.objects.filter(pk=edit.pk).update(state=StepState.TODO)
+            BulkEdit.objects.filter(pk=edit.pk).update(state=StepState.QUEUED)
             services.enqueue(BulkEdit, [edit.pk])
     edit.refresh_from_db()
     return edit

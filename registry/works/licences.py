@@ -187,7 +187,7 @@ def to_terms(row: Licence) -> dict[str, Any]:
 
 def list_pending_changes(owner: Owner) -> list[int]:
     """Return primary keys of an owner's ledger changes whose step has not run."""
-    return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
+    return list(LedgerChange.objects.filter(owner=owner, state="queued").values_list("pk", flat=True))
 
 
 _SALE_FIELDS = ("reseller", "invoice")

@@ -136,7 +136,7 @@ class WorkPicture(Claimable):
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
         indexes = [
-            Index(fields=["state", "id"], name="work_picture_todo"),
+            Index(fields=["state", "id"], name="work_picture_unfinished"),
             Index(fields=["id"], name="work_picture_marked", condition=~Q(marks=[])),  # few, read at each registration
         ]
 
@@ -319,7 +319,7 @@ class BulkEdit(Numbered, Claimable):
 
     class Meta(Numbered.Meta):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
-        indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
+        indexes = [Index(fields=["state", "id"], name="bulk_edit_unfinished")]
         ordering = ["owner", "-number"]
 
     @property
@@ -400,7 +400,7 @@ class UploadFile(Claimable):
             UniqueConstraint(fields=["upload", "name", "digest"], name="upload_file_identity", nulls_distinct=False)
         ]
         indexes = [
-            Index(fields=["id"], name="upload_file_todo", condition=~Q(state="done")),
+            Index(fields=["id"], name="upload_file_unfinished", condition=~Q(state="done")),
             Index(fields=["upload", "outcome", "name"], name="upload_file_results"),
         ]
 
@@ -426,6 +426,6 @@ class LedgerChange(Claimable):
 
     class Meta:
         indexes = [
-            Index(fields=["id"], name="ledger_change_todo", condition=~Q(state="done")),
+            Index(fields=["id"], name="ledger_change_unfinished", condition=~Q(state="done")),
             Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
         ]

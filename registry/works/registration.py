@@ -128,7 +128,7 @@ def find_work(owner: Owner, digest: Digest) -> Work | None:
 
 def list_pending_searches(work: Work) -> list[int]:
     """Return primary keys of the work's pictures whose search among pictures seen earlier is pending."""
-    return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
+    return list(work.work_pictures.filter(state=StepState.QUEUED).values_list("pk", flat=True))
 
 
 def find_stated_picture(owner: Owner, digest: Digest) -> WorkPicture | None:
@@ -256,7 +256,7 @@ def _store_picture(features: Features, size: int) -> tuple[int, bool]:
     (pk,) = keys
     if not is_new:
         was_seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
-        state = Case(When(~was_seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
+        state = Case(When(~was_seen, state=StepState.QUEUED, then=Value(StepState.DONE)), default=F("state"))
         Picture.objects.filter(pk=pk).update(**columns, state=state)
     return pk, is_new
 
@@ -316,7 +316,7 @@ def _replace_stated_picture(row: WorkPicture, features: Features, metadata: Mapp
     work.conflicts.all().delete()
     work.low_information, work.metadata, work.registered_at = list(features.review_reasons), dict(metadata), now()
     submit_registration(work, features.digest)
-    row.stated, row.progress, row.state, row.attempts = None, {}, StepState.TODO, 0
+    row.stated, row.progress, row.state, row.attempts = None, {}, StepState.QUEUED, 0
     return work
 
 

@@ -308,7 +308,7 @@ def _store_files(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
             ):
                 earlier_files.delete()
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-        pending_files = upload.files.filter(name__in=names, state=StepState.TODO)
+        pending_files = upload.files.filter(name__in=names, state=StepState.QUEUED)
         return sorted(pending_files.values_list("pk", flat=True))
 
 

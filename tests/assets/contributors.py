@@ -46,7 +46,7 @@ class ContributorInstallation:
         watch.politeness = FAST
         watch.save()
         with transaction.atomic():
-            crawl = watch.crawls.filter(state="doing").first() or schedules.create_crawl(watch, now())
+            crawl = watch.crawls.filter(state="running").first() or schedules.create_crawl(watch, now())
             crawling.add_urls(crawl.pk, [crawling.NewUrl(self.shop.url(path), "image", 0) for path in paths])
         plan_crawls(Services(self.inline.services.config), [crawl.pk])
         return crawl

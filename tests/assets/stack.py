@@ -116,7 +116,7 @@ class Stack:
             names = [
                 name
                 for model in (Bundle, Report)
-                for name in model.objects.filter(state="doing")
+                for name in model.objects.filter(state="running")
                 .exclude(claimed_by="")
                 .values_list("claimed_by", flat=True)
             ]

@@ -99,7 +99,7 @@ def test_failing_disk_delays_rows_without_failing_them(
     checks = health.run_checks(status.collect_status(inline.services), inline.services.config)
     assert [message in check.sentence for check in checks if check.name == "held up"] == [True, True]
     for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
-        assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
+        assert set(rows.values_list("state", "attempts")) == {("queued", 0)}
         rows.update(not_before=None)
     inline.run_until_idle()
     assert (find_held_up_reasons(), list_failures(), Case.objects.count()) == ({}, [], 1)
@@ -151,7 +151,7 @@ def test_crawl_with_unwritable_spool_waits_without_refusing_urls(
         for _ in range(5):
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
-    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("queued", 0)]
     assert find_held_up_reasons() == {"slice": "The disk is full."}
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
@@ -176,7 +176,7 @@ def test_full_disk_of_crawler_is_reported_by_its_child_process(
         inline.run_until_idle()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("queued", 0)]
     assert "cannot be written" in find_held_up_reasons()["slice"]
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
@@ -191,7 +191,7 @@ def test_crawl_without_network_waits_and_refuses_no_urls(inline: SyncRunner, mon
     with monkeypatch.context() as patch:
         patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
         inline.run_until_idle()
-    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("queued", 0)]
     assert (find_held_up_reasons(), Refusal.objects.count()) == ({"slice": ERROR_SENTENCES[errno.ENETDOWN]}, 0)
     CrawlSlice.objects.update(not_before=None)
     monkeypatch.setattr(Guard, "check_network", lambda _: None)
@@ -279,11 +279,11 @@ def test_rows_of_killed_process_are_released_and_live_rows_are_not(
     rows = Picture.objects.filter(pk__in=studio_pictures)
     with claim_in_other_process(studio_pictures) as other:
         release_rows_of_ended_processes()
-        assert set(rows.values_list("state", flat=True)) == {"doing"}
+        assert set(rows.values_list("state", flat=True)) == {"running"}
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # now a zombie
         release_rows_of_ended_processes()
-        assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
+        assert set(rows.values_list("state", "attempts", "not_before")) == {("queued", 1, None)}
 
 
 def test_reused_process_id_does_not_keep_a_claim() -> None:
@@ -359,4 +359,4 @@ def test_rows_of_a_machine_are_released_if_only_that_machine_stops_responding(
             heartbeats.record_heartbeat("worker-background@another")
         release_rows_of_ended_processes()
         states += rows.values_list("state", flat=True).distinct()
-    assert states == [*["doing"] * (len(pauses) - 1), "todo"]
+    assert states == [*["running"] * (len(pauses) - 1), "queued"]

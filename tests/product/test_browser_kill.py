@@ -63,7 +63,7 @@ def run_with_kills(stack: Stack, number: int, random: Random) -> tuple[Owner, li
         while not retry_on_database_error(lambda: has_ended(stack, owner)):
             assert time.monotonic() < start + MAX_ROUND, f"round {number} with seed {SEED} doesn't end"
             time.sleep(random.uniform(0.05, 0.6))
-            capturing = retry_on_database_error(lambda: Capture.objects.filter(state="doing").exists())
+            capturing = retry_on_database_error(lambda: Capture.objects.filter(state="running").exists())
             if targets and capturing and stack.browsers():
                 with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):  # it may end at this moment
                     browser = stack.browsers()[0]

@@ -55,7 +55,7 @@ def test_matching_of_pictures_waits_while_the_bucket_is_unresponsive(away: SyncR
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
     matches_jobs.match(Services(away.services.config), picture_ids)
     assert find_held_up_reasons() == {"match": "The bucket is not responding."}
-    assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", "attempts")) == {("todo", 0)}
+    assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", "attempts")) == {("queued", 0)}
     keys.write_text(s3.settings())
     Picture.objects.update(not_before=None)
     away.run_until_idle()

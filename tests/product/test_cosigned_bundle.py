@@ -64,7 +64,7 @@ def test_earlier_checkpoint_is_not_pending_after_later_cosignature(inline: SyncR
     assert early is not None
     assert late is not None
     assert early.size < late.size
-    AnchorReceipt.objects.update(state="todo", proof=None, not_before=None)
+    AnchorReceipt.objects.update(state="queued", proof=None, not_before=None)
     witness.checkpoints.clear()
     request_timestamps(
         inline.services, list(AnchorReceipt.objects.filter(checkpoint=late).values_list("pk", flat=True))

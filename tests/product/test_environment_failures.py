@@ -153,7 +153,7 @@ def test_rows_of_killed_pool_process_are_reclaimed_within_15_seconds(stack: Stac
         site.routes["/"] = slow
         started = create_watch(owner("killed"), site.url("/"))
         wait_until(lambda: calls)
-        claimed = CrawlSlice.objects.get(crawl__watch=started, state=StepState.DOING)
+        claimed = CrawlSlice.objects.get(crawl__watch=started, state=StepState.RUNNING)
         os.kill(int(claimed.claimed_by.split("|")[2]), signal.SIGKILL)
         killed = time.monotonic()
         is_killed.set()

@@ -217,7 +217,7 @@ def _all_have_searched() -> bool:
 
 def _is_comparing(name: str) -> bool:
     """Return True if a host is comparing images, and some have been compared."""
-    working = Picture.objects.filter(state="doing", claimed_by__startswith=f"{name}|")
+    working = Picture.objects.filter(state="running", claimed_by__startswith=f"{name}|")
     return Picture.objects.filter(state="done").count() >= MIDDLE and working.exists()
 
 

@@ -199,7 +199,7 @@ def test_full_disk_ends_crawl_slice_and_its_pages_are_visited_later(services: Sy
     services.run_until_idle()
     ended = CrawlSlice.objects.get(number=2)
     assert (ended.state, ended.counts["reason"]) == ("done", "disk-full")
-    assert Crawl.objects.get().state == "doing"
+    assert Crawl.objects.get().state == "running"
     change_settings(services, disk_floor_bytes=0)
     services.run_until_idle()
     assert (Crawl.objects.get().reason, Crawl.objects.get().pages) == ("finished", 31)
@@ -221,7 +221,7 @@ def crawl_without_matching(services: SyncRunner) -> list[dict[str, Any]]:
     """Crawl without matching; returns the counts of each slice."""
     planning.start_due_crawls(services.services)
     while Crawl.objects.get().state != StepState.DONE:
-        for crawl_slice in CrawlSlice.objects.filter(state=StepState.TODO):
+        for crawl_slice in CrawlSlice.objects.filter(state=StepState.QUEUED):
             crawl.crawl_slice(services.services, crawl_slice.pk)
         planning.plan_crawls(services.services, [Crawl.objects.get().pk])
     return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))

@@ -37,7 +37,7 @@ def test_crash_between_sending_and_recording_sends_no_duplicate(inline: SyncRunn
             server.on_mail = lambda: process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
         mail.refresh_from_db()
-        assert (mail.state, len(server.mails)) == ("doing", 1)
+        assert (mail.state, len(server.mails)) == ("running", 1)
         with pytest.raises(InvalidRequestError, match="is being sent by email"):
             notices.withdraw_signature(Notice.objects.get(), by="Ann")
         NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))

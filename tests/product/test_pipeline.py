@@ -236,7 +236,7 @@ def test_bundle_waits_for_the_end_of_the_first_crawl_slice_with_its_sighting(inl
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
     inline.run_until_idle()
     bundle = Bundle.objects.get()
-    assert bundle.state == "todo"
+    assert bundle.state == "queued"
 
     assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, build_log_data=build_log_data)
     Bundle.objects.update(not_before=None)

@@ -104,7 +104,7 @@ class ActionScene:
     def finish_bundle(self, case: Case) -> Bundle:
         bundle = case.bundles.order_by("-number").first()
         assert bundle is not None
-        if bundle.state == StepState.TODO:
+        if bundle.state == StepState.QUEUED:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=None)
             self.inline.run_until_idle()
             bundle.refresh_from_db()

@@ -251,7 +251,7 @@ def test_denied_host_is_not_captured(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     HostDenial.objects.create(host="example", reason="Asked to be left out")
-    Capture.objects.update(state="todo")
+    Capture.objects.update(state="queued")
     capture_sightings(inline.services, list(case.captures.values_list("pk", flat=True)))
     for row in case.captures.all():
         assert (row.state, row.outcome, row.files) == ("done", "unreachable", [])
@@ -281,7 +281,7 @@ def test_unresponsive_timestamp_service_is_queried_once(inline: SyncRunner, monk
     ]
     request_timestamps(inline.services, [row.pk for row in rows])
     assert silent.submissions == 1
-    assert set(AnchorReceipt.objects.values_list("state", flat=True)) == {"todo"}
+    assert set(AnchorReceipt.objects.values_list("state", flat=True)) == {"queued"}
     assert not AnchorReceipt.objects.filter(error="").exists()
 
 

@@ -103,7 +103,7 @@ def test_crash_during_timestamp_or_upgrade_loses_and_duplicates_nothing(open_fol
             killed += process.returncode == -signal.SIGKILL
             chain.mine_block()
             ledger.mine_blocks()
-            AnchorReceipt.objects.filter(state="doing").update(claimed_at=now() - timedelta(hours=1))
+            AnchorReceipt.objects.filter(state="running").update(claimed_at=now() - timedelta(hours=1))
             AnchorReceipt.objects.update(not_before=None)
         services = Services(config)
         for _ in range(40):

@@ -23,13 +23,13 @@ from registry.notifications import due_rows
 from registry.services.services import Enqueue
 
 COUNT_QUERY = """
-SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
+SELECT %s, count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running'), 0, min(since), count(*)
 FROM ({rows}) AS open
 """
 FAILED_QUERY = "SELECT %s, 0, 0, count(*), NULL::timestamptz, 0 FROM ({rows}) AS failed"
 HELD_UP_QUERY = """
 SELECT %s, error, max(not_before)
-FROM ({rows}) AS open WHERE state = 'todo' AND held_since IS NOT NULL GROUP BY error
+FROM ({rows}) AS open WHERE state = 'queued' AND held_since IS NOT NULL GROUP BY error
 """
 MAX_FAILURES = 50  # Maximum number of reasons reported, most frequent first.
 REASONS_QUERY = """
@@ -114,7 +114,7 @@ def build_settled_filter(step: Job) -> Q:
 
 
 def _list_open_rows(step: Job, task: str) -> QuerySet[Any, Any]:
-    due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
+    due = Q(state=StepState.QUEUED) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _list_unfinished_rows(step).filter(**step.get_row_filter(task))
     if step.model in due_rows.NEWS_CONDITIONS:  # Such rows may have become due long before news of them arrived.
         rows, due = rows.filter(due_rows.NEWS_CONDITIONS[step.model](None)), Q(pk__lt=0)

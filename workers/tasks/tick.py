@@ -64,7 +64,7 @@ def _build_crawl_query() -> Statement:
     return Statement(
         [
             build_exists_query(due_watches, "due"),
-            build_exists_query(Crawl.objects.filter(state=StepState.DOING), "under way"),
+            build_exists_query(Crawl.objects.filter(state=StepState.RUNNING), "under way"),
         ]
     )
 

@@ -67,9 +67,7 @@ class RegistryRecord(ResponseBody):
 class SiteLookup(ResponseBody):
     """Result of a registry lookup."""
 
-    state: str = Field(
-        description="State of the lookup: `todo` (pending), `doing` (running), `done` or `failed`.", examples=["done"]
-    )
+    state: str = Field(description="State of the lookup: `queued`, `running`, `done` or `failed`.", examples=["done"])
     requested_at: UtcTime = Field(
         alias="asked_at", examples=[EXAMPLE_TIME], description="Time at which the lookup was requested."
     )

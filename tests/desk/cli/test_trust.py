@@ -114,7 +114,7 @@ def test_trust_list_that_fails_validation_is_not_written(
 
 def test_pending_blockchain_receipt_adds_no_block_to_the_trust_list(inline: SyncRunner) -> None:
     row = add_receipt(LEDGER)
-    AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
+    AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.QUEUED)
     assert build_own_trust(inline.services, "").ledgers == ()
 
 

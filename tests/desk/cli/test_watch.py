@@ -40,7 +40,7 @@ def test_run_waits_for_the_crawl_and_prints_statistics(cli: Terminal, studio: st
         {**DEFAULT_BUDGET, **RENDERING, "pages": 20},
     )
     crawl = cli.run_json("watch", "run", "shop")
-    assert (crawl["number"], crawl["state"] in {"todo", "doing"}) == (1, True)
+    assert (crawl["number"], crawl["state"] in {"queued", "running"}) == (1, True)
     result = cli.run("watch", "run", "shop", "--wait")
     assert (result.err.startswith("Crawl 1 of shop "), "exhibit case list" in result.out) == (True, True)
     second_result = cli.run_json("watch", "run", "shop", "--wait")

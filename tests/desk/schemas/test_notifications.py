@@ -21,7 +21,7 @@ def test_event_names_match_those_of_webhooks() -> None:
 def test_delivery_shows_the_next_attempt_only_while_waiting() -> None:
     event = models.Event(pk=17, kind="case.opened", at=NOON, about={})
     attempt = {"at": NOON, "status": 503, "milliseconds": 4, "sentence": "It answered with status 503."}
-    row = models.Delivery(event=event, state="todo", tries=1, answers=[attempt], not_before=NOON)
+    row = models.Delivery(event=event, state="queued", tries=1, answers=[attempt], not_before=NOON)
     delivery = Delivery.from_row(row)
     assert (delivery.id, delivery.type, delivery.next_attempt_at, delivery.attempts[0].status) == (
         "evt_17",

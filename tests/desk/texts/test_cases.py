@@ -111,7 +111,7 @@ def test_visits_are_summarised_by_page_status() -> None:
 
 def test_sealed_bundles_are_counted() -> None:
     pairs = [build_match(registered_id=1, found_id=2), build_match(registered_id=1, found_id=3)]
-    lines = cases.list_sealed_items(2, pairs, [Capture(state="done"), Capture(state="todo")])
+    lines = cases.list_sealed_items(2, pairs, [Capture(state="done"), Capture(state="queued")])
     assert [numbers_in(line) for line in lines[:3]] == [["3"], ["2"], ["2"]]
     assert [numbers_in(line) for line in lines[4:]] == [["1"], []]  # one of the visits is still in progress
 

@@ -25,7 +25,7 @@ def test_steps_that_will_follow_a_decision_are_listed_before_the_decision() -> N
     steps = build_evidence_steps(Case(owner=studio), [], [], None)
     assert [(step.target, step.done) for step in steps[1:]] == [("visits", False), ("decision", False)]
     failed_bundle = Bundle(number=1, state="failed", error="The disk is full.")
-    visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
+    visits = [Capture(state="done", finished_at=now()), Capture(state="queued")]
     result = build_evidence_steps(
         Case(owner=studio, decision="confirmed"), [], visits, (failed_bundle, (), NO_RECEIPTS)
     )

@@ -9,12 +9,12 @@ from tests.assets.pages import numbers_in
 
 def test_progress_of_a_past_search_is_described() -> None:
     searches: list[tuple[dict[str, object], list[str]]] = [
-        ({"state": "todo"}, []),
+        ({"state": "queued"}, []),
         ({"state": "failed"}, []),
         ({"state": "done", "alike": 0}, []),
-        ({"state": "todo", "alike": 1200, "compared": 7}, ["1200", "7"]),
-        ({"state": "todo", "alike": 1200, "compared": 7, "at_once": 7}, ["1200", "7"]),
-        ({"state": "doing", "alike": 1200, "compared": 57, "at_once": 7}, ["1200", "57"]),
+        ({"state": "queued", "alike": 1200, "compared": 7}, ["1200", "7"]),
+        ({"state": "queued", "alike": 1200, "compared": 7, "at_once": 7}, ["1200", "7"]),
+        ({"state": "running", "alike": 1200, "compared": 57, "at_once": 7}, ["1200", "57"]),
         ({"state": "failed", "alike": 2}, ["2", "0"]),
         ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1}, ["3", "2", "1", "1"]),
     ]

@@ -72,7 +72,7 @@ def record_calls(row: Partner, count: int = 1) -> None:
 
 
 def capture_case(services: Services, case: Case) -> tuple[Capture, Cocapture | None]:
-    Capture.objects.update(state="todo", attempts=0)
+    Capture.objects.update(state="queued", attempts=0)
     capture_sightings(services, [case.captures.get().pk])
     row = case.captures.get()
     contents = [

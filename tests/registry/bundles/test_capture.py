@@ -85,7 +85,7 @@ def test_blocked_bytes_are_omitted_and_reported(inline: SyncRunner, case: Case) 
 def test_full_disk_postpones_capture(inline: SyncRunner, case: Case) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     row = visit_case(inline, case)
-    assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL_MESSAGE, "")
+    assert (row.state, row.error, row.outcome) == ("queued", NEARLY_FULL_MESSAGE, "")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_cases_on_one_page_share_visit_with_separate_records(
 def test_daily_visit_limit_does_not_delay_confirmed_case(inline: SyncRunner, case: Case, site: Site) -> None:
     Watch.objects.update(budget={"visits": 3}, visit_count_date=now().astimezone(UTC).date(), visit_count=3)
     row = visit_case(inline, case)
-    assert (row.state, row.error, row.attempts, site.requests) == ("todo", VISIT_LIMIT_REACHED, 0, [])
+    assert (row.state, row.error, row.attempts, site.requests) == ("queued", VISIT_LIMIT_REACHED, 0, [])
     assert row.not_before is not None
     assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
     Capture.objects.update(not_before=now() + timedelta(hours=20))
@@ -142,7 +142,7 @@ def test_daily_visit_limit_does_not_delay_confirmed_case(inline: SyncRunner, cas
 def test_dismissed_case_is_not_captured_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
     dismiss_case(case, by="Ann", reason="Not ours.")
     row = visit_case(inline, case)
-    assert (row.state, row.error, site.requests, Watch.objects.get().visit_count) == ("todo", CASE_SNOOZED, [], 0)
+    assert (row.state, row.error, site.requests, Watch.objects.get().visit_count) == ("queued", CASE_SNOOZED, [], 0)
     assert correct_times(7) == 0, "it waits on purpose"
     reopen_decided_case(case, by="Ann", reason="A copy.")
     assert visit_case(inline, case).outcome == "captured"

@@ -52,7 +52,7 @@ def test_link_requires_finished_report_and_valid_duration(studio: Owner, report:
     for days in (0, MAX_DAYS + 1):
         with pytest.raises(InvalidRequestError):
             create_link(studio, report, days=days, by="Ann")
-    Report.objects.update(state="todo")
+    Report.objects.update(state="queued")
     with pytest.raises(InvalidRequestError):
         create_link(studio, report, days=1, by="Ann")
 

@@ -41,11 +41,11 @@ def generate_package(inline: SyncRunner, package: Package) -> Package:
 def test_package_waits_for_disk_space_and_seals(inline: SyncRunner, package: Package) -> None:
     floor = inline.services.config.disk_floor_bytes
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    assert (generate_package(inline, package).state, package.error) == ("todo", NEARLY_FULL_MESSAGE)
+    assert (generate_package(inline, package).state, package.error) == ("queued", NEARLY_FULL_MESSAGE)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=floor)
     seal = Bundle.objects.get().seal_digest
     Bundle.objects.update(seal_digest=None)
-    assert (generate_package(inline, package).state, package.files) == ("todo", [])
+    assert (generate_package(inline, package).state, package.files) == ("queued", [])
     Bundle.objects.update(seal_digest=seal)
     assert generate_package(inline, package).state == "done"
     assert package.made_at is not None
@@ -68,7 +68,11 @@ def test_package_that_reaches_its_time_limit_is_queued_again(
     monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # the time limit is reached immediately
     hints: list[tuple[str, Sequence[int]]] = []
     inline.services.enqueue = lambda rows, ids, **_: hints.append((get_job_for_model(rows).name, ids))
-    assert (generate_package(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
+    assert (generate_package(inline, package).state, package.files, hints) == (
+        "queued",
+        [],
+        [("package", [package.pk])],
+    )
 
 
 def test_contents_list_each_bundle_with_digests_in_each_language(inline: SyncRunner) -> None:

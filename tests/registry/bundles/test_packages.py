@@ -141,9 +141,9 @@ def test_finished_bundles_are_not_regenerated_after_crash(
 @pytest.mark.long
 def test_package_waits_for_bundle_being_sealed(inline: SyncRunner, sealed_bundles: list[Bundle]) -> None:
     late_bundle = sealed_bundles[1]
-    Bundle.objects.filter(pk=late_bundle.pk).update(seal_digest=None, state="todo")
+    Bundle.objects.filter(pk=late_bundle.pk).update(seal_digest=None, state="queued")
     package = generate_package(inline, add_package(sealed_bundles))
-    assert (package.state, len(package.files), package.error) == ("todo", 1, "")
+    assert (package.state, len(package.files), package.error) == ("queued", 1, "")
     Bundle.objects.filter(pk=late_bundle.pk).update(seal_digest=late_bundle.seal_digest, state="done")
     Package.objects.update(not_before=None)
     assert len(generate_package(inline, package).files) == 4
@@ -154,7 +154,7 @@ def test_failed_package_reports_reason_and_can_be_requested_again(
     inline: SyncRunner, sealed_bundles: list[Bundle]
 ) -> None:
     late_bundle = sealed_bundles[1]
-    Bundle.objects.filter(pk=late_bundle.pk).update(seal_digest=None, state="todo")
+    Bundle.objects.filter(pk=late_bundle.pk).update(seal_digest=None, state="queued")
     package = add_package(sealed_bundles)
     Bundle.objects.filter(pk=late_bundle.pk).update(state="failed", error="The key is gone.")
     generate_package(inline, package)
@@ -255,7 +255,7 @@ def test_purge_during_generation_regenerates_bundles(
 
     monkeypatch.setattr(step, "write_bundle_zip", purge_meanwhile)
     package = generate_package(inline, add_package(sealed_bundles))
-    assert package.state == "todo"
+    assert package.state == "queued"
     assert generate_package(inline, package).state == "done"
     assert numbers == [1, 2, 1, 2]
     _, first, _ = unpack_package(inline, package, tmp_path)
@@ -307,6 +307,6 @@ def test_package_exceeding_zip_limit_is_rejected(inline: SyncRunner, sealed_bund
 def test_full_disk_postpones_package(inline: SyncRunner, sealed_bundles: list[Bundle]) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=1 << 60)
     package = generate_package(inline, add_package(sealed_bundles))
-    assert package.state == "todo"
+    assert package.state == "queued"
     assert package.error
     assert CONTENTS_NAME not in str(package.files)

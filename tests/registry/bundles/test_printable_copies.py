@@ -106,7 +106,7 @@ def test_volumes_are_generated_once_in_each_language(inline: SyncRunner, monkeyp
     package = generate_package(inline, add_package())
     moments = iter(range(0, 10_000, 6))  # a clock that advances six of ten seconds at each call
     monkeypatch.setattr(f"{STEP}.time", SimpleNamespace(monotonic=lambda: float(next(moments))))
-    Package.objects.update(state="todo", files=[file for file in package.files if "bundle" in file])
+    Package.objects.update(state="queued", files=[file for file in package.files if "bundle" in file])
     turns = 0
     while Package.objects.get().state != "done":
         generate_package(inline, package)
@@ -140,7 +140,7 @@ def test_purge_during_rendering_regenerates_copy_without_picture(
 
     monkeypatch.setattr(RENDER, purge_meanwhile)
     package = generate_package(inline, add_package())
-    assert package.state == "todo"
+    assert package.state == "queued"
     assert Digest.from_bytes(rendered[0]) not in inline.services.blobs
     assert generate_package(inline, package).state == "done"
     [file] = list_printable_copies(package)
@@ -200,7 +200,7 @@ def test_failed_volume_skips_its_language_and_temporary_error_is_retried(
 
     monkeypatch.setattr(RENDER, fail)
     package = generate_package(inline, add_package())
-    assert (package.state, package.error) == ("todo", "The bucket is not responding.")
+    assert (package.state, package.error) == ("queued", "The bucket is not responding.")
     Package.objects.update(not_before=None)
     package = generate_package(inline, package)
     assert (package.state, list_skipped_languages(package)) == ("done", ["en"])

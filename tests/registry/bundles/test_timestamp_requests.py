@@ -169,7 +169,7 @@ def test_misconfigured_timestamp_service_does_not_block_log_or_other_services(
     request_timestamps(inline.services, list(signed.receipts.values_list("pk", flat=True)))
     states = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
     assert states["moody"] == ("done", "")
-    assert states["broken"][0] == "todo"
+    assert states["broken"][0] == "queued"
     assert "broken" in states["broken"][1]
 
 
@@ -205,12 +205,12 @@ def test_late_timestamp_result_does_not_change_newer_claims(
     unreliable_anchor.submit = overtake  # type: ignore[method-assign]
     request_timestamps(inline.services, [first, second])
     assert len(unreliable_anchor.digests) == 1
-    assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken_at, None)}
+    assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("running", taken_at, None)}
 
 
 def test_pending_receipt_is_retried_without_limit(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
     [pk] = create_pending_receipts(b"1")
-    AnchorReceipt.objects.filter(pk=pk).update(state="doing", attempts=9, claimed_at=now() - timedelta(days=1))
+    AnchorReceipt.objects.filter(pk=pk).update(state="running", attempts=9, claimed_at=now() - timedelta(days=1))
     request_timestamps(inline.services, [pk])
     assert AnchorReceipt.objects.get(pk=pk).state == "done"
 

@@ -125,11 +125,11 @@ def test_busy_archive_is_retried_later_and_other_errors_are_reported(
 ) -> None:
     archive.answer = lambda _: Answer(b"", status=429, headers=(("Retry-After", "90"),))
     row = request_and_run_query(services, case)
-    assert (row.state, row.is_postponed, row.elsewhere) == ("todo", True, [])
+    assert (row.state, row.is_postponed, row.elsewhere) == ("queued", True, [])
     assert "later" in row.error
     for odd in (Answer(b"<html>busy", "text/html"), Answer(b"x" * 30_000, "text/plain"), Answer(b"", status=500)):
         archive.answer = lambda _, odd=odd: odd  # type: ignore[misc]
-        ArchiveLookup.objects.update(state="todo", not_before=None, attempts=99)
+        ArchiveLookup.objects.update(state="queued", not_before=None, attempts=99)
         archive_queries.run_queries(services, [row.pk])
         row.refresh_from_db()
         assert (row.state, row.elsewhere, row.files) == ("failed", [], []), odd

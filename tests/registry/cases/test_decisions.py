@@ -52,7 +52,7 @@ def test_cases_are_confirmed_and_undone_in_bulk(inline: SyncRunner, studio: Owne
     jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_PERIOD / 2
-    assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # captures do not shorten the delay
+    assert Bundle.objects.filter(state="queued", not_before__gt=still).count() == 3  # captures do not shorten the delay
     undone = decisions.decide_cases(inline.services, studio, [1, 2, 3], DecisionRequest(DecisionChoice.UNDO, "Ann"))
     assert all(result.done for result in undone)
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3

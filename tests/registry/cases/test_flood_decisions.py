@@ -46,8 +46,8 @@ def test_deciding_to_open_cases_processes_all_matches_on_hold_once(inline: SyncR
     inline.run_until_idle()
     assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
     assert not Picture.objects.exclude(state="done").exists()
-    Flood.objects.update(state="todo")  # as if the worker had died before the end
-    Picture.objects.update(state="todo")
+    Flood.objects.update(state="queued")  # as if the worker had died before the end
+    Picture.objects.update(state="queued")
     inline.run_until_idle()
     assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
     assert Event.objects.filter(kind="work.held").count() == 1

@@ -144,7 +144,7 @@ def test_long_bulk_edit_continues_in_a_second_task_without_duplicates(
     result = bulk.start_bulk_edit(inline.services, studio, scoped.list_owner_works(studio), "author", "Ann", by="Ann")
     works_jobs.bulk(inline.services, [result.pk])
     row = BulkEdit.objects.get()
-    assert (row.state, row.looked_at, row.changed) == ("todo", 2, 2)
+    assert (row.state, row.looked_at, row.changed) == ("queued", 2, 2)
     for _ in range(4):
         works_jobs.bulk(inline.services, [result.pk])
     row.refresh_from_db()

@@ -97,6 +97,6 @@ def test_ledger_review_interrupted_before_saving_progress_reports_no_duplicates(
     review_ledger(inline, studio)
     end_licence(licence, now().date() - DAY, by="Ann", reason="Over")
     assert review_ledger(inline, studio) == {"stayed": [case.number]}
-    LedgerChange.objects.filter(kind="ended").update(state="todo", looked_until=0)
+    LedgerChange.objects.filter(kind="ended").update(state="queued", looked_until=0)
     assert review_ledger(inline, studio) == {"stayed": [case.number]}
     assert case.events.filter(kind="ledger").count() == 1

@@ -18,7 +18,7 @@ def test_repeated_matching_creates_no_duplicates(inline: SyncRunner) -> None:
     picture_ids = crawl_pictures(inline, studio, recompress(data))
     match_pictures(inline.services, picture_ids)
     before = (Match.objects.count(), CaseSighting.objects.count(), Capture.objects.count())
-    Picture.objects.update(state="todo")
+    Picture.objects.update(state="queued")
     match_pictures(inline.services, picture_ids)
     assert (Match.objects.count(), CaseSighting.objects.count(), Capture.objects.count()) == before
 

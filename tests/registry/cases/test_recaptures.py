@@ -230,7 +230,7 @@ def crawl_picture(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
     )
     picture = Picture.objects.get(digest=Digest.from_bytes(data))
     open_cases_of_matches(services=inline.services, found=[picture.pk])
-    return list(Capture.objects.filter(state="todo").values_list("pk", flat=True))
+    return list(Capture.objects.filter(state="queued").values_list("pk", flat=True))
 
 
 def get_picture_digest(case: Case) -> Digest:
@@ -273,7 +273,7 @@ def test_visit_skips_licensed_and_related_pictures(inline: SyncRunner, case: Cas
 def test_confirmation_visits_newest_picture(inline: SyncRunner, case: Case, site: Site) -> None:
     other = serve_other_copy(inline, site)
     confirm_case(inline.services, case, by="ann", reason="")
-    capture_sightings(inline.services, list(case.captures.filter(state="todo").values_list("pk", flat=True)))
+    capture_sightings(inline.services, list(case.captures.filter(state="queued").values_list("pk", flat=True)))
     assert list(case.captures.order_by("number").values_list("outcome", flat=True)) == ["captured", "captured"]
     assert get_picture_digest(case) == Digest.from_bytes(other)
     recaptures.request_visits_of_changed_places(case)
@@ -294,7 +294,7 @@ def test_abandoned_page_is_revisited_after_new_sighting(inline: SyncRunner, case
     assert crawl_picture(inline, site, recompress(photograph(1))) == []
 
 
-@pytest.mark.parametrize("state", ["todo", "failed"])
+@pytest.mark.parametrize("state", ["queued", "failed"])
 def test_requested_visit_runs_even_if_an_earlier_visit_was_postponed_or_failed(
     inline: SyncRunner, case: Case, site: Site, state: str
 ) -> None:
@@ -306,7 +306,9 @@ def test_requested_visit_runs_even_if_an_earlier_visit_was_postponed_or_failed(
     assert capture.sighting_id != last.sighting_id
     Capture.objects.filter(pk=capture.pk).update(state=state)
     recaptures.request_visits(case, now())
-    assert list(case.captures.filter(state="todo").values_list("number", flat=True)) == [2 if state == "todo" else 3]
+    assert list(case.captures.filter(state="queued").values_list("number", flat=True)) == [
+        2 if state == "queued" else 3
+    ]
 
 
 def test_slow_visit_is_recorded_for_the_picture_it_was_started_for(
@@ -318,7 +320,7 @@ def test_slow_visit_is_recorded_for_the_picture_it_was_started_for(
     def capture_slowly(*about: Any) -> list[CaptureResult]:  # noqa: ANN401 - forwards all arguments
         captures = list(visit(*about))
         serve_other_copy(inline, site)
-        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # as a new claim does
+        Capture.objects.filter(state="running").update(sighting=Sighting.objects.latest("pk"))  # as a new claim does
         return captures
 
     monkeypatch.setattr(kind, "capture_all", capture_slowly)

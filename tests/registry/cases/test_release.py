@@ -19,4 +19,4 @@ def test_releasing_a_work_on_hold_processes_only_pending_pictures(inline: SyncRu
     (flood,) = Flood.objects.values_list("pk", flat=True)
     release_floods(inline.services, [flood])
     assert Flood.objects.get().state == "done"
-    assert Picture.objects.filter(state="todo").count() == 2
+    assert Picture.objects.filter(state="queued").count() == 2

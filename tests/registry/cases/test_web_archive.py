@@ -97,7 +97,7 @@ def case(services: Services, studio: Owner, shop: Site) -> Case:
 
 
 def capture_case(services: Services, case: Case) -> tuple[Capture, WebArchive | None]:
-    Capture.objects.update(state="todo", attempts=0, not_before=None)
+    Capture.objects.update(state="queued", attempts=0, not_before=None)
     row = case.captures.order_by("-number")[0]
     capture_sightings(services, [row.pk])
     row.refresh_from_db()
@@ -257,7 +257,7 @@ def test_undecided_page_is_not_archived(services: Services, case: Case, archive:
         Case.objects.update(**usual | other)
         assert capture_case(services, case)[1] is None, other
     Case.objects.update(**usual | {"decision": "dismissed"})
-    Capture.objects.update(state="todo")
+    Capture.objects.update(state="queued")
     capture_sightings(services, [case.captures.get().pk])
     assert case.captures.get().error == CASE_SNOOZED, "nobody visits it at all"
     assert archive.requests == []
@@ -288,7 +288,7 @@ def test_visited_page_is_revisited_after_undo_period(
     assert second_capture.not_before is not None
     assert second_capture.not_before > now()
     capture_sightings(services, [second_capture.pk])
-    assert (Capture.objects.get(pk=second_capture.pk).state, archive.requests) == ("todo", [])
+    assert (Capture.objects.get(pk=second_capture.pk).state, archive.requests) == ("queued", [])
     assert Bundle.objects.get().sealed_at is None
     serve_save_requests(archive, make_success(shop.url("/page-0")))
     assert capture_web_archive(services, case).address
@@ -315,7 +315,7 @@ def test_only_the_public_sighting_of_a_page_is_archived(
         decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     Sighting.objects.filter(captures__case=private).update(private_to=studio)
     serve_save_requests(archive, make_success(shop.url("/page-0")))
-    Capture.objects.update(state="todo", attempts=0, not_before=None)
+    Capture.objects.update(state="queued", attempts=0, not_before=None)
     capture_sightings(services, [row.pk for row in Capture.objects.order_by("pk")])
     roles = [{file["role"] for file in case.captures.get().files} for case in (private, public)]
     assert ["web-archive" in rights_holder for rights_holder in roles] == [False, True]

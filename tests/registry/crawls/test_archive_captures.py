@@ -196,7 +196,7 @@ def test_watches_query_the_same_archive_one_at_a_time(
         patch.setattr(archive_captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
         archive_captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
-    assert (row.state, row.asked, len(site.requests)) == ("todo", 0, 0)
+    assert (row.state, row.asked, len(site.requests)) == ("queued", 0, 0)
     assert row.not_before is not None
 
 
@@ -222,7 +222,7 @@ def test_archive_search_resumes_with_the_next_index_page_after_its_worker_is_kil
         steps.claim(Inquiry, [row.pk], inline.services.stale_after)
         with pytest.raises(KeyboardInterrupt):
             archive_captures.continue_inquiry(inline.services, row)
-        Inquiry.objects.update(state="todo", claimed_at=None)
+        Inquiry.objects.update(state="queued", claimed_at=None)
     inline.run_until_idle()
     assert Sighting.objects.count() == 6
     queries = [path for path in site.requested_paths() if path.startswith("/cdx")]

@@ -12,13 +12,13 @@ from workers.tasks.sync_runner import SyncRunner
 
 def test_crawl_started_in_future_does_not_exceed_budget(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", seconds=60)
-    crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.DOING, started_at=now() + YEAR)
+    crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.RUNNING, started_at=now() + YEAR)
     assert get_remaining_budget(crawl).seconds <= 60
 
 
 def test_rendered_pages_are_deducted_from_budget(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", render="auto", render_pages=10)
-    crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.DOING, started_at=now())
+    crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.RUNNING, started_at=now())
     assert (get_remaining_budget(crawl).render_pages, get_remaining_budget(crawl).render_seconds) == (10, 1_800)
     for number, counts in enumerate([{"rendered": 4, "render_seconds": 70.5}, {"pages": 3}, {}]):
         CrawlSlice.objects.create(crawl=crawl, number=number + 1, counts=counts)

@@ -30,7 +30,7 @@ def start_again(row: Inquiry) -> Inquiry:
 
 def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:
     """Complete all subjects of a run, and return them."""
-    Inquiry.objects.filter(pk=row.pk).update(state="doing")
+    Inquiry.objects.filter(pk=row.pk).update(state="running")
     done = []
     while subject := inquiries.get_next_subject(row):
         done.append(subject)
@@ -60,7 +60,7 @@ def test_search_results_are_stored_only_while_the_claim_is_valid(db: None) -> No
     row = start_inquiry(owner("studio"), "wave")
     urls = [NewUrl("http://shop.example/a.jpg", "image", 1, "http://shop.example/")] * 2
     assert not inquiries.store_results(row.pk, urls, page="2", pages=1)
-    Inquiry.objects.update(state="doing")
+    Inquiry.objects.update(state="running")
     assert inquiries.store_results(row.pk, urls, page="2", pages=1)
     row.refresh_from_db()
     assert (row.found, row.asked, row.page, row.pages) == (1, 1, "2", 1)
@@ -77,7 +77,7 @@ def test_search_results_are_stored_only_while_the_claim_is_valid(db: None) -> No
 
 def test_interrupted_search_run_resumes_with_remaining_words(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave", "fuji", "boat", searches=9)
-    Inquiry.objects.update(state="doing")
+    Inquiry.objects.update(state="running")
     for remaining in (2, 1, 0):
         subject = inquiries.get_next_subject(row)
         assert subject is not None

@@ -60,7 +60,7 @@ def test_full_disk_prevents_start_but_allows_stop(inline: SyncRunner, shop: Watc
         start_crawl_now(inline.services, shop)
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
-    assert (crawl.state, crawl.slices.count()) == ("doing", 0)
+    assert (crawl.state, crawl.slices.count()) == ("running", 0)
     watch_settings.stop_crawl(crawl, by="Ann")
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()

@@ -143,7 +143,7 @@ def test_site_with_unavailable_robots_txt_is_retried_by_the_same_crawl(inline: S
         inline.run_until_idle()
         crawl = Crawl.objects.get()
         ((host, until),) = crawling.list_paused_hosts(crawl).items()
-        assert (crawl.state, host) == (StepState.DOING, "127.0.0.10")
+        assert (crawl.state, host) == (StepState.RUNNING, "127.0.0.10")
         assert timedelta(seconds=550) < until - start < timedelta(seconds=660)
         assert set(shop.site.requested_paths()) == {"/robots.txt"}
         assert not Refusal.objects.exists()
@@ -163,7 +163,7 @@ def test_unavailable_page_is_retried_by_the_same_crawl(inline: SyncRunner, shop:
     create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
     crawl = Crawl.objects.get()
-    assert crawl.state == StepState.DOING
+    assert crawl.state == StepState.RUNNING
     assert timedelta(seconds=550) < crawling.list_paused_hosts(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
     assert not Refusal.objects.exists()
     HostLease.objects.update(expires_at=now())

@@ -173,7 +173,7 @@ def test_request_of_killed_worker_is_charged_and_repeated(
     with connection.execute_wrapper(kill), suppress(KilledError):
         inline.run_until_idle()
     assert (list_costs(), len(list_sent_pictures(site))) == ([20_000], requests)
-    Inquiry.objects.filter(state="doing").update(state="todo", claimed_at=None)
+    Inquiry.objects.filter(state="running").update(state="queued", claimed_at=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.reason, list_costs(), len(list_sent_pictures(site))) == ("finished", [20_000] * 4, 3 + requests)
@@ -184,7 +184,7 @@ def test_request_of_killed_worker_is_charged_and_repeated(
 def test_failed_requests_are_charged(inline: SyncRunner, studio: Owner, site: Site, response: Answer) -> None:
     site.routes[SEARCH_PATH] = response
     crawl, inquiry = run(inline, add_search_watch(inline, studio, money="0.05 USD"))
-    assert (inquiry.state, inquiry.asked, list_costs()) == ("todo", 0, [20_000])
+    assert (inquiry.state, inquiry.asked, list_costs()) == ("queued", 0, [20_000])
     for _ in range(2):
         Inquiry.objects.update(not_before=None)
         inline.run_until_idle()

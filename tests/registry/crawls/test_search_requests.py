@@ -151,7 +151,7 @@ def test_busy_search_is_retried_without_loss(inline: SyncRunner, studio: Owner, 
     good = site.routes[SEARCH_PATH]
     site.routes[SEARCH_PATH] = tineye_error(429, "Too many requests.", Retry_After="120")
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (crawl.state, inquiry.state) == ("doing", "todo")
+    assert (crawl.state, inquiry.state) == ("running", "queued")
     assert inquiry.not_before is not None
     assert inquiry.not_before > now() + timedelta(seconds=60)
     assert inquiry.error
@@ -206,7 +206,7 @@ def test_local_failure_does_not_skip_the_picture(
     with monkeypatch.context() as patch:
         patch.setattr("registry.crawls.search_requests.make_preview", fail_disk_full)
         crawl, inquiry = run(inline, watch)
-        assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, ERROR_SENTENCES[errno.EMFILE])
+        assert (inquiry.state, inquiry.attempts, inquiry.error) == ("queued", 0, ERROR_SENTENCES[errno.EMFILE])
     Inquiry.objects.update(not_before=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
@@ -216,13 +216,13 @@ def test_local_failure_does_not_skip_the_picture(
 def test_failed_search_is_retried(inline: SyncRunner, studio: Owner, site: Site) -> None:
     site.routes[SEARCH_PATH] = Answer(b"<h1>Bad gateway</h1>", status=502)
     _crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (inquiry.state, inquiry.attempts) == ("todo", 1)
+    assert (inquiry.state, inquiry.attempts) == ("queued", 1)
     assert "status 502" in inquiry.error
 
 
 @pytest.mark.parametrize(
     ("response", "url", "state"),
-    [(Answer(b"[]", length=9_000_000), "", "todo"), (Answer(b"{}"), "http://10.0.0.1", "failed")],
+    [(Answer(b"[]", length=9_000_000), "", "queued"), (Answer(b"{}"), "http://10.0.0.1", "failed")],
 )
 def test_temporary_error_is_retried_and_private_address_is_not(
     inline: SyncRunner, studio: Owner, site: Site, response: Answer, url: str, state: str
@@ -292,7 +292,7 @@ def test_stored_response_is_not_requested_again_after_crash(
     with connection.execute_wrapper(kill), suppress(KilledError):
         inline.run_until_idle()
     assert len(list_searched_pictures(site)) == 1
-    Inquiry.objects.filter(state="doing").update(state="todo", claimed_at=None)
+    Inquiry.objects.filter(state="running").update(state="queued", claimed_at=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason) == ("done", "finished")

@@ -56,7 +56,7 @@ def test_urls_are_stored_once_and_duplicates_are_reported(list_watch: Watch) -> 
     assert (row.lines, row.kept) == (7, 4)
     assert row.skipped == {"scheme": [2, ["a\ufffdb", "c"]], "known": [1, ["http://s0.example/3.jpg"]]}
     assert FrontierUrl.objects.filter(state="pending", kind="image", context="a \ufffdcaption").count() == 4
-    assert Crawl.objects.get().state == "doing"
+    assert Crawl.objects.get().state == "running"
 
 
 def test_skipped_url_examples_are_limited(list_watch: Watch) -> None:
@@ -106,7 +106,7 @@ def test_list_continues_in_new_crawl_and_waits_for_stopping_crawl(inline: SyncRu
         url_lists.add_list_urls(row, make_urls(2), [], 1)
     plan_crawls(inline.services, [crawl.pk])
     url_lists.add_list_urls(row, make_urls(2), [], 1)
-    assert sorted(Crawl.objects.values_list("number", "state")) == [(1, "done"), (2, "doing")]
+    assert sorted(Crawl.objects.values_list("number", "state")) == [(1, "done"), (2, "running")]
     watch_settings.remove_watch(list_watch, by="Ann")
     with pytest.raises(NotFoundError):
         url_lists.add_list_urls(row, make_urls(3), [], 1)

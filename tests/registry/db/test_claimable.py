@@ -11,8 +11,8 @@ from registry.models import Picture, StepState, StepTime
 
 
 def test_row_is_postponed_only_while_waiting_until_a_time() -> None:
-    assert Picture(state=StepState.TODO, not_before=now()).is_postponed
-    assert not Picture(state=StepState.TODO).is_postponed
+    assert Picture(state=StepState.QUEUED, not_before=now()).is_postponed
+    assert not Picture(state=StepState.QUEUED).is_postponed
     assert not Picture(state=StepState.DONE, not_before=now()).is_postponed
     assert StepState.FAILED not in UNFINISHED
 

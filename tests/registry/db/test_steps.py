@@ -28,7 +28,7 @@ def pending_ids(inline: SyncRunner) -> list[int]:
 
 def expire_claims() -> None:
     """Expire all claims on images."""
-    Picture.objects.filter(state="doing").update(claimed_at=F("claimed_at") - 2 * CLAIM_LIFETIME)
+    Picture.objects.filter(state="running").update(claimed_at=F("claimed_at") - 2 * CLAIM_LIFETIME)
 
 
 def test_row_is_claimed_again_only_after_claim_expires(pending_ids: list[int]) -> None:

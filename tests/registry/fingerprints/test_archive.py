@@ -89,7 +89,7 @@ def find_titles(services: Services) -> set[str]:
     """Search all past sightings again, and return the titles of works with new cases."""
     Case.objects.all().delete()
     Match.objects.all().delete()
-    WorkPicture.objects.update(state="todo", not_before=None, claimed_by="", progress={})
+    WorkPicture.objects.update(state="queued", not_before=None, claimed_by="", progress={})
     search_pictures(services, list(WorkPicture.objects.values_list("pk", flat=True)))
     return set(Case.objects.values_list("work__title", flat=True))
 

@@ -200,7 +200,7 @@ def test_interrupted_descriptor_computation_resumes_despite_a_damaged_picture(
     measure_model(services, "colours", photos, 1, ignore_progress, FEW_EDITS[:1])
     row = use_model(services, "colours")
     services.blobs.remove(works[1].digest)
-    DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))
+    DescriptorModel.objects.filter(pk=row.pk).update(state="running", claimed_at=F("added_at") - timedelta(days=1))
     compute_descriptors(services, [row.pk])
     now_serving = next(state for state in list_model_states(services) if state.name == "colours")
     assert (now_serving.state, now_serving.waiting, now_serving.failed) == ("serving", 0, 1)

@@ -80,5 +80,5 @@ def test_work_and_picture_on_two_machines_match_in_any_order(machine: Machine, w
     match_pictures(first_machine, [*waiting_pictures, *picture_ids])
     assert Case.objects.count() == WORKS + 1
     register(second_machine, studio, photograph(41), "The last one")
-    search_pictures(second_machine, list(WorkPicture.objects.filter(state="todo").values_list("pk", flat=True)))
+    search_pictures(second_machine, list(WorkPicture.objects.filter(state="queued").values_list("pk", flat=True)))
     assert Case.objects.count() == WORKS + 2

@@ -21,7 +21,7 @@ def test_damaged_model_does_not_fail_pictures(
     services = Services(inline.services.config)
     match_repeatedly(services, waiting_pictures)
     search_pictures(services, list(WorkPicture.objects.values_list("pk", flat=True)))
-    assert set(Picture.objects.filter(pk__in=waiting_pictures).values_list("state", flat=True)) == {"todo"}
-    assert set(WorkPicture.objects.values_list("state", flat=True)) == {"todo"}
+    assert set(Picture.objects.filter(pk__in=waiting_pictures).values_list("state", flat=True)) == {"queued"}
+    assert set(WorkPicture.objects.values_list("state", flat=True)) == {"queued"}
     assert all("cannot be opened" in sentence for sentence in find_held_up_reasons().values())
     assert set(find_held_up_reasons()) == {"match", "search"}

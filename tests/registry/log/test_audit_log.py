@@ -127,7 +127,7 @@ def test_licence_changes_of_a_case_are_logged(inline: SyncRunner) -> None:
     case = studio.cases.get()
     licences.add_licences(studio, [licences.NewLicence("A", domain="shop.example")])
     for _ in range(2):
-        LedgerChange.objects.update(state="todo", looked_until=0)
+        LedgerChange.objects.update(state="queued", looked_until=0)
         look_at_ledger(inline.services, licences.list_pending_changes(studio))
     studio.licences.update(domain="other.example")
     for _ in range(2):

@@ -73,7 +73,7 @@ def test_bundles_are_sealed_after_log_signing_resumes(inline: SyncRunner) -> Non
     with pytest.raises(AssertionError):  # the helper expects a sealed bundle
         create_sealed_bundle(inline)
     bundle = Bundle.objects.get()
-    assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
+    assert (bundle.state, bundle.attempts) == (StepState.QUEUED, 0)
     assert "POST /operator/log/accept-head" in bundle.error
     accept_checkpoint(inline.services, by="Ann", reason="a test")
     Bundle.objects.update(not_before=None, error="")

@@ -53,7 +53,7 @@ def test_picture_matched_again_is_not_counted_twice(inline: SyncRunner, monkeypa
     studio, data = owner("studio"), photograph(1)
     work = register_stated_picture(inline.services, studio, state_picture(data)).work
     (row,) = add_seen_pictures(inline.services, studio, recompress(data))
-    Picture.objects.filter(pk=row).update(searched="", state="todo")
+    Picture.objects.filter(pk=row).update(searched="", state="queued")
     match_pictures(inline.services, [row])
     assert find_members(Collection.PRINTS, [work.pictures.get().pk]) != []
 

@@ -117,7 +117,7 @@ def test_stronger_result_of_a_later_search_replaces_the_match(
     picture_ids = crawl_pictures(inline, studio, picture)
     match_pictures(inline.services, picture_ids)
     Match.objects.update(decision=decision)
-    Picture.objects.filter(pk__in=picture_ids).update(state="todo", searched="")
+    Picture.objects.filter(pk__in=picture_ids).update(state="queued", searched="")
     match_pictures(inline.services, picture_ids)
     assert Match.objects.get().decision == expected_decision
 

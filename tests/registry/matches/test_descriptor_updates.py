@@ -43,7 +43,7 @@ def test_model_becomes_active_when_every_picture_has_a_vector_or_is_unavailable(
 
 def test_no_descriptors_are_computed_for_a_cancelled_model(inline: SyncRunner, new_model: DescriptorModel) -> None:
     descriptors.stop_building(new_model)
-    DescriptorModel.objects.filter(pk=new_model.pk).update(state="todo")
+    DescriptorModel.objects.filter(pk=new_model.pk).update(state="queued")
     compute_descriptors(inline.services, [new_model.pk])
     new_model.refresh_from_db()
     assert new_model.state == "done"

@@ -176,7 +176,7 @@ def test_killed_search_resumes_with_the_same_rows(
     services = inline.services
     match_counts = []
     for reads in range(2, 8):
-        WorkPicture.objects.filter(pk=pk).update(state="todo", attempts=0)
+        WorkPicture.objects.filter(pk=pk).update(state="queued", attempts=0)
         services.blobs = DyingBlobStore(tmp_path / "blobs", reads)
         with suppress(KeyboardInterrupt):
             search_pictures(services, [pk])
@@ -206,7 +206,7 @@ def test_long_search_yields_and_completes_later(inline: SyncRunner, monkeypatch:
     for _ in range(3):
         search_pictures(inline.services, [pk])
         progress.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
-    assert progress == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
+    assert progress == [("queued", 1, 0), ("queued", 2, 0), ("done", 2, 1)]
 
 
 def test_best_candidates_of_each_work_are_compared_first(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +246,7 @@ def test_works_not_searched_in_a_step_wait_for_the_next(inline: SyncRunner, monk
     for seed in range(2):
         register(inline.services, studio, photograph(seed), f"Work {seed}")
     search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
-    assert set(WorkPicture.objects.values_list("state", "attempts")) == {("todo", 0)}
+    assert set(WorkPicture.objects.values_list("state", "attempts")) == {("queued", 0)}
     assert set(Match.objects.values_list("registered__work_pictures__work__title", flat=True)) == {"Work 0"}
     inline.run_until_idle()
     assert Case.objects.count() == 2

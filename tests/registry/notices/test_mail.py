@@ -18,7 +18,7 @@ def notice(db: None) -> Notice:
     return Notice.objects.create(owner=rights_holder, number=1, state="signed", **about)
 
 
-def create_mail(notice: Notice, state: str = "doing") -> NoticeMail:
+def create_mail(notice: Notice, state: str = "running") -> NoticeMail:
     """Create a mail in this state."""
     notice_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
     NoticeMail.objects.filter(pk=notice_mail.pk).update(state=state)
@@ -32,7 +32,7 @@ def test_mail_is_handed_to_the_server_once_and_only_while_claimed_by_a_worker(no
     mail.record_refusal(notice_mail.pk, "451 Later", is_permanent=False)
     notice_mail.refresh_from_db()
     assert (notice_mail.state, notice_mail.begun_at, notice_mail.file, notice_mail.error) == (
-        "todo",
+        "queued",
         None,
         {},
         "451 Later",
@@ -51,7 +51,7 @@ def test_mail_requested_twice_is_sent_once_and_refused_mail_is_retried(notice: N
     assert (notice_mail.state, mail.has_uncertain_delivery(notice_mail)) == ("failed", False)
     second_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
     second_mail.refresh_from_db()
-    assert (second_mail.pk, second_mail.state) == (notice_mail.pk, "todo")
+    assert (second_mail.pk, second_mail.state) == (notice_mail.pk, "queued")
 
 
 def test_mail_with_unknown_outcome_is_resolved_only_by_a_member(notice: Notice) -> None:
@@ -76,10 +76,10 @@ def test_mail_with_unknown_outcome_is_resolved_only_by_a_member(notice: Notice) 
 
 def test_pending_mail_has_unknown_outcome_after_restore_and_can_be_cancelled(notice: Notice) -> None:
     mail.cancel_mail(notice)
-    create_mail(notice, "todo")
+    create_mail(notice, "queued")
     mail.cancel_mail(notice)
     assert not NoticeMail.objects.exists()
-    notice_mail = create_mail(notice, "todo")
+    notice_mail = create_mail(notice, "queued")
     mail.mark_pending_as_uncertain()
     notice_mail.refresh_from_db()
     assert mail.has_uncertain_delivery(notice_mail)

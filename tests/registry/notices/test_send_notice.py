@@ -82,7 +82,7 @@ def test_temporarily_refusing_mail_server_is_retried_forever(
         mail = make_mail(server)
         for _ in range(7):
             mail = send(inline, mail)
-            assert (mail.state, mail.begun_at) == ("todo", None)
+            assert (mail.state, mail.begun_at) == ("queued", None)
             assert mail.error
             assert mail.not_before is not None
             assert mail.not_before - now() > timedelta(minutes=9)
@@ -100,13 +100,13 @@ def test_mail_is_not_sent_while_agency_inquiry_or_dispute_is_open(
         case, row = studio.cases.get(number=1), Notice.objects.get()
         agencies.record_inquiry(case, "Alamy", by="ann")
         mail = send(inline, mail)
-        assert (mail.state, mail.begun_at, server.mails) == ("todo", None, [])
+        assert (mail.state, mail.begun_at, server.mails) == ("queued", None, [])
         assert "Alamy" in mail.error
         assert mail.not_before is not None
         agencies.record_reply(case, "Not sold by us.", by="ann")
         NoticeReply.objects.create(notice=row, number=1, kind="dispute", at=now())
         mail = send(inline, mail)
-        assert (mail.state, server.mails) == ("todo", [])
+        assert (mail.state, server.mails) == ("queued", [])
         assert "Alamy" not in mail.error
         replies.mark_replies_read(row, by="ann")
         assert (send(inline, mail).state, len(server.mails)) == ("done", 1)

@@ -31,12 +31,12 @@ def test_changed_notice_or_name_is_not_signed(studio: Owner, inline: SyncRunner)
 def test_unread_captured_page_blocks_signing_and_sending(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
     store_page(inline, "<html>A shop</html>")
-    PageReading.objects.update(state="todo")
+    PageReading.objects.update(state="queued")
     with pytest.raises(InvalidRequestError, match=list_unread_sentences(check_cases([studio.cases.get(number=1)]))[0]):
         sign_notice(inline, row)
     read_captured_pages(inline)
     row = sign_notice(inline, row)
-    PageReading.objects.update(state="doing")
+    PageReading.objects.update(state="running")
     with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, row, by="ann")
     PageReading.objects.update(state="failed")  # reading failed: the text from the crawl is used

@@ -63,7 +63,7 @@ def make_webhook(services: SyncRunner, rights_holder: Owner, url: str, *kinds: E
 
 def deliver_pending(services: SyncRunner) -> None:
     deliver_messages(
-        services.services, list(Delivery.objects.filter(state=StepState.TODO).values_list("pk", flat=True))
+        services.services, list(Delivery.objects.filter(state=StepState.QUEUED).values_list("pk", flat=True))
     )
 
 
@@ -113,7 +113,7 @@ def test_failed_message_is_resent_with_the_same_id(services: SyncRunner, receive
     receiver.status = 500
     deliver_pending(services)
     row = Delivery.objects.get()
-    assert (row.state, row.tries, row.answers[0]["status"]) == ("todo", 1, 500)
+    assert (row.state, row.tries, row.answers[0]["status"]) == ("queued", 1, 500)
     assert row.not_before is not None
     assert row.not_before > now()
     receiver.status = 204
@@ -173,7 +173,7 @@ def test_local_failure_for_one_webhook_does_not_repeat_messages_to_others(
     assert set(Delivery.objects.filter(webhook__owner=agency).values_list("state", flat=True)) == {"done"}
     deliveries = Delivery.objects.filter(webhook__owner=studio)
     assert set(deliveries.values_list("state", "attempts", "tries", "error")) == {
-        ("todo", 0, 0, ERROR_SENTENCES[errno.EMFILE])
+        ("queued", 0, 0, ERROR_SENTENCES[errno.EMFILE])
     }
     assert not deliveries.filter(held_since=None).exists()
     webhooks.resend_message(services.services, deliveries[0])
@@ -234,7 +234,7 @@ def test_invalid_retry_after_does_not_block_other_webhooks(
     other.server.server_close()
     assert (len(receiver.got), len(other.got)) == (1, 1)
     row = Delivery.objects.get(webhook__owner=studio)
-    assert (row.state, row.tries) == ("todo", 1)
+    assert (row.state, row.tries) == ("queued", 1)
     assert row.not_before is not None
     assert row.not_before <= now() + timedelta(days=1)
 

@@ -12,7 +12,7 @@ def test_new_picture_is_pending_and_its_digest_is_unique(db: None) -> None:
     digest = Digest.from_bytes(b"a")
     picture = Picture.objects.create(digest=digest, size=1, first_seen=now())
     picture.refresh_from_db()
-    assert (picture.state, picture.bytes_state, picture.refusal) == ("todo", BytesState.STORED, "")
+    assert (picture.state, picture.bytes_state, picture.refusal) == ("queued", BytesState.STORED, "")
     assert picture.waits_since <= now()
     with pytest.raises(IntegrityError), transaction.atomic():
         Picture.objects.create(digest=digest, size=2, first_seen=now())

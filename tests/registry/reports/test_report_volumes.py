@@ -72,7 +72,7 @@ def test_interrupted_report_resumes_with_next_volume(
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
-    assert (report.state, report.files, report.progress["begun"]) == ("todo", [], 1)
+    assert (report.state, report.files, report.progress["begun"]) == ("queued", [], 1)
     folder = inline.services.config.data_dir / "reports" / str(report.pk)
     assert sorted(path.suffix for path in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
     assert not list(folder.rglob("volume-2.*"))
@@ -96,7 +96,7 @@ def test_purge_restarts_a_running_report(inline: SyncRunner, studio: Owner, monk
     monkeypatch.setattr(step, "_store_file", purge_at_end)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
-    assert (report.state, report.files, report.progress) == ("todo", [], {})
+    assert (report.state, report.files, report.progress) == ("queued", [], {})
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, len(report.files)) == ("done", 5)
@@ -115,7 +115,7 @@ def test_outdated_volumes_of_a_restarted_report_are_not_used(
     Case.objects.filter(number=1).delete()
     for machine in (other, inline, inline):
         report.refresh_from_db()
-        assert report.state == "todo"
+        assert report.state == "queued"
         make_reports(machine.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, list_numbers(inline, report)) == ("done", ["2", "3", "4", "5"])

@@ -40,7 +40,7 @@ def test_failed_report_is_retried_and_repeating_a_finished_report_makes_a_new_re
     first = request_report(studio, preparer="Ann", request=options)
     Report.objects.update(state="failed", progress={"begun": 1})
     second_request = repeat_report(Report.objects.get(), by="Bob")
-    assert (second_request.pk, second_request.state, second_request.progress) == (first.pk, "todo", {})
+    assert (second_request.pk, second_request.state, second_request.progress) == (first.pk, "queued", {})
     Report.objects.update(state="done")
     second_report = repeat_report(Report.objects.get(), by="Bob")
     assert (second_report.number, second_report.parameters["preparer"]) == (2, "Bob")

@@ -39,7 +39,7 @@ def studio(inline: SyncRunner) -> Owner:
     works[1].low_information, works[2].low_information = ["flat", "tiny"], ["collage"]
     for work in Work.objects.bulk_create(works):
         picture = Picture.objects.create(digest=Digest(token_bytes(32)), size=9, first_seen=now(), state="done")
-        WorkPicture.objects.create(work=work, picture=picture, state="todo" if work.title == "is_pending" else "done")
+        WorkPicture.objects.create(work=work, picture=picture, state="queued" if work.title == "is_pending" else "done")
     Case.objects.create(
         owner=new_owner, work=works[-1], number=2, party="b.example", decision="dismissed", opened_at=now(), places=1
     )
@@ -99,7 +99,7 @@ def test_page_seen_twice_counts_once_and_date_range_limits_pages(inline: SyncRun
 def test_search_coverage_is_counted_up_to_the_last_crawl(inline: SyncRunner, studio: Owner) -> None:
     part, epoch = claim_new_slice(studio, "second")
     record_sightings(inline.services, part, epoch, [photograph(7), photograph(8)], host="other.example")
-    broken = Picture.objects.filter(state="todo").latest("pk")
+    broken = Picture.objects.filter(state="queued").latest("pk")
     Picture.objects.filter(pk=broken.pk).update(state="done", refusal="broken")
     moment = now()
     running = summarise_works(studio, ALL_WORKS, "UTC", {1}, list(Crawl.objects.order_by("pk")), moment)

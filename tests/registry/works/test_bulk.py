@@ -91,7 +91,7 @@ def test_undo_restores_only_unchanged_values(inline: SyncRunner, studio: Owner) 
 def test_large_bulk_edit_runs_in_portions(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "PORTION_SIZE", 2)
     bulk_edit = set_author(inline, studio)
-    assert (bulk_edit.state, list_authors(studio)) == ("todo", ["", "", ""])
+    assert (bulk_edit.state, list_authors(studio)) == ("queued", ["", "", ""])
     remove_work(scoped.get_work(studio, 3), by="Ann")
     inline.run_until_idle()
     bulk_edit.refresh_from_db()

@@ -45,7 +45,7 @@ def test_stored_bytes_are_deleted_after_registration(inline: SyncRunner, studio:
     files = upload_files(inline, studio, new=photograph(2))
     store = inline.services.uploads.get_store(files["new"].upload_id)
     assert files["new"].digest not in store
-    UploadFile.objects.update(state="todo", outcome="", work=None)
+    UploadFile.objects.update(state="queued", outcome="", work=None)
     Work.objects.update(removed_at=Work.objects.get().registered_at)
     register_uploads(inline.services, [files["new"].pk])
     row = UploadFile.objects.get()

@@ -36,7 +36,7 @@ def list_results(upload: Upload) -> dict[str, tuple[str, str]]:
 
 
 def process_upload(inline: SyncRunner, upload: Upload) -> None:
-    register_uploads(inline.services, list(upload.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
+    register_uploads(inline.services, list(upload.files.filter(state=StepState.QUEUED).values_list("pk", flat=True)))
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_failed_file_is_listed_until_retried(inline: SyncRunner, studio: Owner) 
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     stale = now() - inline.services.stale_after * 2
-    UploadFile.objects.update(state=StepState.DOING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
+    UploadFile.objects.update(state=StepState.RUNNING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
     inline.run_until_idle()
     progress = uploads.compute_progress([upload])[upload.pk]
     assert (progress.refused, progress.waiting, [problem.name for problem in uploads.list_refused_files(upload)]) == (

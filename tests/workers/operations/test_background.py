@@ -22,7 +22,7 @@ def test_long_running_work_reports_its_progress(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), photograph(1))
     inline.run_until_idle()
     assert list_unfinished_work(inline.services) == []
-    WorkPicture.objects.update(state="doing", progress={"alike": 2000, "compared": 450})
+    WorkPicture.objects.update(state="running", progress={"alike": 2000, "compared": 450})
     FingerprintRow.objects.filter(part="local").delete()
     assert [(progress.done, progress.total) for progress in list_unfinished_work(inline.services)] == [
         (450, 2000),

@@ -22,7 +22,7 @@ def pending_ids(inline: SyncRunner) -> list[int]:
 def test_runner_runs_until_condition_is_met_or_idle(inline: SyncRunner, pending_ids: list[int]) -> None:
     inline.run_until(lambda: Picture.objects.filter(state="done").exists())
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
-    Picture.objects.update(state="todo")
+    Picture.objects.update(state="queued")
     inline.run_until_idle()
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
 
@@ -36,7 +36,7 @@ def test_rows_of_a_failed_step_are_queued_again(inline: SyncRunner, pending_ids:
     with pytest.raises(IsADirectoryError):
         inline.run_until_idle()
     broke_off = str(Sentence(STEP_INTERRUPTED, what="IsADirectoryError"))
-    assert set(Picture.objects.values_list("state", "error")) == {("todo", broke_off)}
+    assert set(Picture.objects.values_list("state", "error")) == {("queued", broke_off)}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -52,4 +52,4 @@ def test_interrupt_with_lost_connection_raises_keyboard_interrupt(
     with pytest.raises(KeyboardInterrupt):
         inline.run_until_idle()
     connection.close()
-    assert set(Picture.objects.values_list("state", flat=True)) == {"doing"}  # until the missing worker is noticed
+    assert set(Picture.objects.values_list("state", flat=True)) == {"running"}  # until the missing worker is noticed

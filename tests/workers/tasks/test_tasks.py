@@ -32,7 +32,11 @@ def test_failed_task_releases_its_rows(pending_ids: list[int]) -> None:
     result = TASKS["match"].apply((pending_ids,))
     assert isinstance(result.result, IsADirectoryError)
     for row in Picture.objects.all():
-        assert (row.state, row.attempts, row.error) == ("todo", 1, Sentence(STEP_INTERRUPTED, what="IsADirectoryError"))
+        assert (row.state, row.attempts, row.error) == (
+            "queued",
+            1,
+            Sentence(STEP_INTERRUPTED, what="IsADirectoryError"),
+        )
         assert row.not_before is not None
         assert row.not_before > now()
 

@@ -30,7 +30,7 @@ def test_failed_jobs_are_listed_dismissed_and_retried(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/failures/match/dismiss") == {"rows": 1}
     assert cli.api("GET", "/operator/failures")["items"][0]["dismissed"]
     assert cli.api("POST", "/operator/failures/match/retry") == {"rows": 1}
-    assert Picture.objects.get().state == "todo"
+    assert Picture.objects.get().state == "queued"
     cli.run("api", "POST", "/operator/failures/nosuch/retry", code=2)
 
 

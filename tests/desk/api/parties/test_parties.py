@@ -30,8 +30,8 @@ def test_sites_are_listed_and_shown(program: Program, studio: Owner) -> None:
 
 def test_registries_are_queried_where_the_operator_allows_it(program: Program, studio: Owner) -> None:
     status, row = program.post("/site-lookups", {"site": "shop.example"})
-    assert (status, row["state"], row["answers"]) == (201, "todo", [])
-    assert program.get("/sites/shop.example")[1]["lookup"]["state"] == "todo"
+    assert (status, row["state"], row["answers"]) == (201, "queued", [])
+    assert program.get("/sites/shop.example")[1]["lookup"]["state"] == "queued"
     assert program.post("/site-lookups", {"site": "nobody.example"})[0] == 404
     services = wiring.services()
     services.config = replace(services.config, rdap_url="")

@@ -49,7 +49,7 @@ class ContributorClient:
 def contributor_client(studio: Owner) -> ContributorClient:
     """Return a contributor's client with one URL to lease."""
     row, _ = claim_new_slice(studio)
-    CrawlSlice.objects.update(state="todo", epoch=0)
+    CrawlSlice.objects.update(state="queued", epoch=0)
     FrontierUrl.objects.filter(slice=row).update(kind="image")
     return ContributorClient()
 

@@ -217,7 +217,7 @@ def test_web_archive_request_needs_a_click_and_states_which_data_is_disclosed(
         assert site.requests == []
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
         assert str(ACTION_MESSAGES["ask-archive"]) in response.content.decode()
-        for pk in ArchiveLookup.objects.filter(state="todo").values_list("pk", flat=True):
+        for pk in ArchiveLookup.objects.filter(state="queued").values_list("pk", flat=True):
             archive_queries.run_queries(inline.services, [pk])
         text = read_page(ann)
     assert "2019-03-03 10:15:02 UTC" in " ".join(select(text, "#elsewhere li::text").getall())

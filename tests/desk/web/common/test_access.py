@@ -267,7 +267,7 @@ def test_confirmation_records_author_and_reason_and_requests_a_bundle(scene: Sce
 def test_running_a_watch_now_starts_its_next_crawl(scene: Scene) -> None:
     Crawl.objects.update(state="done")
     scene.alice.post(scene.addresses()["run-watch"])
-    assert Crawl.objects.filter(number=2, state="doing").exists()
+    assert Crawl.objects.filter(number=2, state="running").exists()
 
 
 def test_paused_watch_stays_paused(scene: Scene) -> None:

@@ -191,7 +191,7 @@ def test_package_is_stored_while_its_link_is_valid(studio: Owner, inline: SyncRu
     assert expire_packages(inline.services) == 0
     with pytest.raises(InvalidRequestError, match="90"):
         create_link(studio, Package.objects.get(), days=91, by="Ann")
-    Package.objects.update(state="doing")
+    Package.objects.update(state="running")
     with pytest.raises(InvalidRequestError):
         make_link_token(studio)
 

@@ -199,7 +199,7 @@ def test_failed_report_is_regenerated_on_request(desk: Desk) -> None:
     assert reverse("report-again", args=["studio", 1]) in page
     desk.client.post("/o/studio/downloads/reports/1/again")
     report = Report.objects.get()
-    assert report.state == "todo"
+    assert report.state == "queued"
     make_reports(desk.inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.error) == ("done", "")
@@ -266,7 +266,7 @@ def test_report_files_lost_before_they_were_recorded_are_stored_again(
 
     monkeypatch.setattr(step, "_store_file", lose_once)
     report = desk.request_report()
-    assert (report.state, report.files) == ("todo", [])
+    assert (report.state, report.files) == ("queued", [])
     Report.objects.update(not_before=None)
     make_reports(desk.inline.services, [report.pk])
     report.refresh_from_db()

@@ -40,7 +40,7 @@ def add_receipt(checkpoint: LogCheckpoint, duration: timedelta | None, witness: 
         witness=witness,
         checkpoint=checkpoint,
         digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
-        state="todo" if duration is None else "done",
+        state="queued" if duration is None else "done",
         time=checkpoint.made_at,
         completed_at=None if duration is None else checkpoint.made_at + duration,
     )

@@ -219,7 +219,7 @@ def test_uncertain_mail_delivery_is_reported_and_resolved(ann: Client, studio: O
     }
     ann.post(f"{address}sign", form)
     mail = NoticeMail.objects.create(notice=Notice.objects.get(), to="a@b.example", by="Ann", message_id="<notice-1>")
-    for state, error in (("todo", ""), ("todo", "451 Later"), ("doing", ""), ("failed", "550 Nobody")):
+    for state, error in (("queued", ""), ("queued", "451 Later"), ("running", ""), ("failed", "550 Nobody")):
         NoticeMail.objects.update(state=state, error=error, not_before=now())
         text = " ".join(select(ann.get(address), f'[data-testid="mail-{state}"] ::text').getall())
         assert "a@b.example" in text

@@ -299,7 +299,7 @@ def test_unsent_mail_is_retried(inline: SyncRunner, studio: Owner) -> None:
     with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=1):
         assert send_due(inline) == []
     row = MailChoice.objects.get()
-    assert (row.state, row.sent_at, bool(row.error)) == ("todo", None, True)
+    assert (row.state, row.sent_at, bool(row.error)) == ("queued", None, True)
     MailChoice.objects.update(not_before=now())
     assert len(send_due(inline)) == 1
 
@@ -317,7 +317,7 @@ def test_unresponsive_mail_server_is_tried_once_and_invalid_address_blocks_no_ma
         with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=0.5):
             send_due(inline)
         assert server.connections == 1
-    assert {(row.state, bool(row.error)) for row in rows} == {("todo", True)}
+    assert {(row.state, bool(row.error)) for row in rows} == {("queued", True)}
     assert {row.not_before - now() > timedelta(minutes=9) for row in rows if row.not_before} == {True}
     rows.update(not_before=None)
     with mail_server(to_recipient={"BOB": "550 5.1.1 Nobody of that name"}) as server:

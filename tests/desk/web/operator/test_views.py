@@ -175,7 +175,7 @@ def test_each_failed_check_has_a_single_sentence(services: Services) -> None:
     work = register(services, studio, photograph(1)).work
     crawl_slice, epoch = claim_new_slice(studio)
     record_sightings(services, crawl_slice, epoch, [recompress(photograph(1))])
-    Picture.objects.filter(state="todo").update(waits_since=now() - timedelta(hours=3))
+    Picture.objects.filter(state="queued").update(waits_since=now() - timedelta(hours=3))
     WorkPicture.objects.update(state="failed", error=CHANGED_ERROR)
     known_copy = copy_checks.add_known_copy(work, crawl_slice.crawl.watch, "http://watch.example/", by="Ann")
     known_copy.added_at = now() - timedelta(days=1)
@@ -264,7 +264,7 @@ def test_failed_jobs_are_retried_by_reason(services: Services) -> None:
     assert message_levels(response) == ["success"]
     assert jobs == [("match", rows[:2])]
     refreshed_picture = Picture.objects.get(pk=rows[0])
-    assert (refreshed_picture.state, refreshed_picture.attempts, refreshed_picture.error) == ("todo", 0, "")
+    assert (refreshed_picture.state, refreshed_picture.attempts, refreshed_picture.error) == ("queued", 0, "")
     assert Picture.objects.get(pk=rows[2]).state == "failed"
     response = client.post("/operator/retry", {"step": "match", "key": to_text(CHANGED_ERROR)}, follow=True)
     assert message_levels(response) == ["info"]
@@ -321,7 +321,7 @@ def test_status_page_needs_few_queries(
 
 
 def test_counts_on_the_status_page_stop_at_a_limit(services: Services) -> None:
-    rows = [Picture(digest=Digest.from_bytes(bytes([n])), size=1, first_seen=now(), state="todo") for n in range(5)]
+    rows = [Picture(digest=Digest.from_bytes(bytes([n])), size=1, first_seen=now(), state="queued") for n in range(5)]
     rows[4].held_since, rows[4].error = now(), "No room."
     Picture.objects.bulk_create(rows)
     Picture.objects.filter(digest=rows[2].digest).update(waits_since=now() - timedelta(hours=3))

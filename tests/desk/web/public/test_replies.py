@@ -226,7 +226,7 @@ def test_removal_claim_triggers_new_visits_and_decides_nothing(sent_notice: tupl
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
     for _twice in range(2):
         assert Client().post(path, {"kind": "removed", "words": "Sorry."}).status_code == 302
-    captures = Capture.objects.filter(state="todo")
+    captures = Capture.objects.filter(state="queued")
     assert [(capture.case.number, capture.number) for capture in captures] == [(1, 2)]
     assert CaseEvent.objects.filter(said__0__0="notice-said-removed").count() == 4
     row.refresh_from_db()
@@ -251,7 +251,7 @@ def test_later_visit_that_finds_the_picture_contradicts_the_reply(
 
     notices.record_outcome(notices.get_notice(studio, row.number), "removed", now().date(), "", by="ann")
     assert reply_counts() == (False, 0, 1)  # the visits were earlier
-    first, second = Capture.objects.filter(state="todo").order_by("case__number")
+    first, second = Capture.objects.filter(state="queued").order_by("case__number")
     Capture.objects.filter(pk=first.pk).update(state="done", outcome="captured", started_at=now(), finished_at=now())
     Capture.objects.filter(pk=second.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
     assert reply_counts() == (True, 1, 0)
@@ -274,7 +274,7 @@ def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
     Capture.objects.update(state="done", outcome="captured", finished_at=now() - timedelta(hours=1))
     assert Client().post(path, {"kind": "removed"}).status_code == 302
     assert has_test_id(Client().get(path).content.decode(), "to-be-visited")
-    removed_capture, waits = Capture.objects.filter(state="todo").order_by("case__number")
+    removed_capture, waits = Capture.objects.filter(state="queued").order_by("case__number")
     Capture.objects.filter(pk=removed_capture.pk).update(
         state="done", outcome="image-gone", started_at=now(), finished_at=now()
     )
@@ -322,15 +322,15 @@ def test_missing_and_failed_visits_after_a_reply_are_reported(sent_notice: tuple
     Capture.objects.filter(case__number=1).update(outcome="captured")
     Client().post(path, {"kind": "removed"})
     assert len(list_events()) == 1
-    Capture.objects.filter(state="todo").update(state="failed")
+    Capture.objects.filter(state="queued").update(state="failed")
     assert list_events() == [({}, 2), ({"unseen": 1}, 1)]
 
 
 def test_visit_started_before_the_reply_does_not_count(sent_notice: tuple[Notice, str]) -> None:
-    Capture.objects.filter(case__number=1).update(state="doing")
+    Capture.objects.filter(case__number=1).update(state="running")
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
     assert Client().post(sent_notice[1], {"kind": "removed"}).status_code == 302
-    assert [(capture.case.number, capture.number) for capture in Capture.objects.filter(state="todo")] == [(1, 2)]
+    assert [(capture.case.number, capture.number) for capture in Capture.objects.filter(state="queued")] == [(1, 2)]
 
 
 @pytest.mark.long
@@ -347,7 +347,7 @@ def test_reply_can_be_withdrawn_until_read(sent_notice: tuple[Notice, str], stud
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
     assert client.post(path, {"kind": "removed"}).status_code == 302
     assert client.post(path, {"withdraw": "2"}).status_code == 302
-    (look,) = Capture.objects.filter(state="todo")
+    (look,) = Capture.objects.filter(state="queued")
     assert look.not_before is not None
     assert look.not_before > now() + timedelta(hours=23)  # a second visit of the page on another day
     assert not replies.list_unread_replies(studio).exists()

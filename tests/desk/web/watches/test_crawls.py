@@ -83,7 +83,7 @@ def test_page_of_an_ended_run_updates_until_all_pictures_are_compared(site: Site
         page.evaluate("window.kept = true")
         tabs.append(page)
     for count in (1, 0):
-        Picture.objects.filter(pk=Picture.objects.filter(state="todo").values("pk")[:1]).update(state="done")
+        Picture.objects.filter(pk=Picture.objects.filter(state="queued").values("pk")[:1]).update(state="done")
         for page in tabs:
             page.clock.fast_forward(6_000)
             progress = page.locator(".progress div", has_text="waiting for comparison").locator("dd")
@@ -193,7 +193,7 @@ def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, sho
 
 def test_host_that_delays_a_run_is_shown_with_its_time(ann: Client, shop: Watch) -> None:
     crawl = watch_settings.start_crawl_now(shop)
-    Crawl.objects.filter(pk=crawl.pk).update(state="doing")
+    Crawl.objects.filter(pk=crawl.pk).update(state="running")
     HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))
     HostLease.objects.create(host="other.example", expires_at=now() + timedelta(minutes=10))
     page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()

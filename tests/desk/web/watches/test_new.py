@@ -87,7 +87,7 @@ def test_pasted_url_becomes_a_running_watch(ann: Client, shop: Site) -> None:
     assert response.headers["Location"] == "/o/studio/watches/1/crawls/1/"
     assert [source["kind"] for source in watch.sources] == ["site", "feed"]
     assert (watch.name, watch.interval_seconds, watch.budget["pages"]) == ("127.0.0.1", 86_400, 1_000)
-    assert watch.crawls.get().state == "doing"
+    assert watch.crawls.get().state == "running"
 
 
 def test_second_watch_of_a_site_gets_a_different_name(ann: Client, shop: Site) -> None:

@@ -37,7 +37,7 @@ def test_work_shows_past_search_progress_and_expired_pages(studio: Owner) -> Non
     crawl = Crawl.objects.create(watch=add_past_watch(studio), number=1, state="done", started_at=now())
     registered_picture = WorkPicture.objects.get().picture
     picture = Picture.objects.exclude(pk=registered_picture.pk).get()
-    WorkPicture.objects.update(progress={"alike": 7, "compared": 3}, state="doing")
+    WorkPicture.objects.update(progress={"alike": 7, "compared": 3}, state="running")
     Revisit.objects.create(
         owner=studio, registered=registered_picture, found=picture, crawl=crawl, hamming=4, asked_at=now(),
         outcome=Revisit.Outcome.GONE, sentence="Seen there, and gone.",
