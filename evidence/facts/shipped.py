@@ -6,7 +6,7 @@ the sealed probability, that does not support its claims.
 
 from exhibit.digests import Digest
 
-CALIBRATIONS = frozenset({"1801d528bb4988766e2b4d390f3dbafe9742b7ec7d9c700dfd32329e01a18dcd"})  # of match-1
+CALIBRATIONS = frozenset({"4a8972107fb1aed2ff0b2bc32f954e5f2af8ca69ee1303d1bf873ef1a33090eb"})  # of match-1
 WEIGHINGS = frozenset({"e4225c9c75886123434577363d66311e14f07501d41e174998a31556e809669a"})  # of match-1
 
 

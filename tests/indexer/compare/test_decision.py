@@ -403,6 +403,22 @@ def test_thin_pictures_are_handled() -> None:
     assert verify(high, wide).decision is not Decision.CERTAIN
 
 
+def test_precise_positions_of_few_details_alone_are_not_certain(
+    registered: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for two photographs of the night sky: few details in place, and neither hashes nor most windows agree."""
+    pixels = np.asarray(PICTURE)
+    crop = cached_features(encoded(Image.fromarray(np.ascontiguousarray(pixels[: pixels.shape[0] // 2]))))
+    copy = verify(crop, registered)
+    details = max(copy.figures["inliers"] or 0, copy.figures["agreeing"] or 0)
+    assert (copy.decision, copy.hamming >= 100) == (Decision.CERTAIN, True)
+    monkeypatch.setattr("indexer.compare.decision.MIN_CERTAIN_DENSE", 1.1)
+    assert verify(crop, registered).decision is Decision.CERTAIN
+    monkeypatch.setattr("indexer.compare.decision.MIN_CERTAIN_DETAILS", details + 1)
+    sparse = verify(crop, registered)
+    assert (sparse.decision, sparse.reasons) == (Decision.REVIEW, ("few-inliers",))
+
+
 @pytest.mark.parametrize(
     ("changes", "is_kept"),
     [
