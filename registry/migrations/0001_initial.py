@@ -526,7 +526,7 @@ class Migration(migrations.Migration):
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('demand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='registry.demand')),
                     ('number', models.PositiveIntegerField()),
-                    ('kind', models.CharField(choices=[('asked', 'Asked'), ('agreed', 'Agreed'), ('received', 'Received')], max_length=8)),
+                    ('kind', models.CharField(choices=[('demanded', 'Demanded'), ('agreed', 'Agreed'), ('received', 'Received')], max_length=8)),
                     ('amount', models.BigIntegerField(help_text="amount in the currency's smallest unit")),
                     ('day', models.DateField()),
                     ('due_on', models.DateField(blank=True, help_text="due date for the reply or payment", null=True)),

@@ -74,11 +74,11 @@ class NewDemand:
 
 
 def list_demands(owner: Owner, party: str = "") -> QuerySet[Demand]:
-    """Return the owner's demands with the latest ``asked``, ``agreed`` and ``due_on``, and the total ``received``."""
+    """Return the demands with the latest ``demanded``, ``agreed`` and ``due_on``, and the total ``received``."""
     current_entries = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-day", "-number")
     sums = current_entries.filter(kind=Kind.RECEIVED).order_by().values("demand").annotate(sum=Sum("amount"))
     rows = Demand.objects.filter(owner=owner, **({"party": party} if party else {})).annotate(
-        asked=Subquery(current_entries.filter(kind=Kind.ASKED).values("amount")[:1]),
+        demanded=Subquery(current_entries.filter(kind=Kind.DEMANDED).values("amount")[:1]),
         agreed=Subquery(current_entries.filter(kind=Kind.AGREED).values("amount")[:1]),
         received=Subquery(sums.values("sum")),
         due_on=Subquery(current_entries.exclude(kind=Kind.RECEIVED).values("due_on")[:1]),
@@ -92,8 +92,8 @@ get_demand = make_number_lookup(list_demands, "demand")
 def sum_by_currency(owner: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
     """Sum the amounts demanded, agreed and received, by currency."""
     rows = list_demands(owner).order_by("currency").values("currency")
-    sums = rows.annotate(all_asked=Sum("asked"), all_agreed=Sum("agreed"), all_received=Sum("received"))
-    return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
+    sums = rows.annotate(all_demanded=Sum("demanded"), all_agreed=Sum("agreed"), all_received=Sum("received"))
+    return sums.values_list("currency", "all_demanded", "all_agreed", "all_received")
 
 
 def parse_demand_form(
@@ -139,7 +139,7 @@ def create_demand(owner: Owner, new_demand: NewDemand, *, by: str) -> Demand:
         rows = load_claimable_cases(owner, new_demand.party, new_demand.cases)
         row = Demand.objects.create(owner=owner, number=get_next_number(owner.demands), **values)
         row.cases.set(rows)
-        add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new_demand.due_on), by=by)
+        add_entry(row, NewEntry(Kind.DEMANDED, amount, due_on=new_demand.due_on), by=by)
     return get_demand(owner, row.number)
 
 

@@ -88,7 +88,7 @@ class DemandEntry(models.Model):
     class Kind(models.TextChoices):
         """Kind of payment event."""
 
-        ASKED = "asked"
+        DEMANDED = "demanded"
         AGREED = "agreed"
         RECEIVED = "received"
 

@@ -31,7 +31,7 @@ class PeriodTotals:
     """Totals of a period in one currency, in its smallest unit, without corrected entries."""
 
     currency: str
-    asked: int  # The last amount demanded within the period, summed over demands.
+    demanded: int  # The last amount demanded within the period, summed over demands.
     agreed: int  # The last amount agreed within the period, summed over demands.
     invoiced: int  # Invoices dated within the period, minus cancellations dated within it.
     received: int  # Payments received within the period.
@@ -99,7 +99,7 @@ def compute_totals(owner: Owner, period: Period) -> list[PeriodTotals]:
     return [
         PeriodTotals(
             currency,
-            asked=sum_amounts(currency, Kind.ASKED),
+            demanded=sum_amounts(currency, Kind.DEMANDED),
             agreed=sum_amounts(currency, Kind.AGREED),
             invoiced=invoiced_amounts.get(currency, 0),
             received=sum_amounts(currency, Kind.RECEIVED),

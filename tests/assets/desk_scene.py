@@ -101,7 +101,7 @@ class Scene:
         demand_fields = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
         demand = Demand.objects.create(owner=self.studio, fee=fee_table.fees.get(), **demand_fields)
         demand.cases.add(self.case)
-        add_entry(demand, NewEntry("asked", 5000), by="Ann")
+        add_entry(demand, NewEntry("demanded", 5000), by="Ann")
         add_entry(demand, NewEntry("agreed", 4000), by="Ann")
         invoice = NewInvoice("The Studio", "A Shop", "New licence", [DueAmount(now().date(), 4000)])
         self.invoice = issue_invoice(demand, invoice, by="Ann").name

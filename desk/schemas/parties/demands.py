@@ -15,16 +15,14 @@ from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 UNIT_DESCRIPTION = "Amount in the smallest unit of the currency: cents for EUR, yen for JPY."
 Amount = Annotated[StrictInteger, Field(ge=0, le=MAX_AMOUNT, description=UNIT_DESCRIPTION, examples=[120050])]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="Currency code (ISO 4217).", examples=["EUR"])]
-EntryKind = Literal["asked", "agreed", "received"]
+EntryKind = Literal["demanded", "agreed", "received"]
 
 
 class DemandEntry(ResponseBody):
     """An amount that was demanded, agreed or received."""
 
     number: int = Field(description="Entry number.")
-    kind: str = Field(
-        examples=["asked"], description="Type of the entry: `asked` (amount demanded), `agreed` or `received`."
-    )
+    kind: str = Field(examples=["demanded"], description="Type of the entry: `demanded`, `agreed` or `received`.")
     amount: int = Field(description=UNIT_DESCRIPTION)
     day: date = Field(description="Date of the entry.")
     due_on: date | None = Field(description="Date on which the payment is due; null if there is none.")
@@ -51,9 +49,7 @@ class DemandSummary(ResponseBody):
         description="Number of the fee table on which the amount is based; null if there is none.",
     )
     fee: int | None = Field(alias="fee.number", description="Row number in the fee table; null if there is none.")
-    demanded: int | None = Field(
-        alias="asked", description=f"Latest amount demanded; null if there is none. {UNIT_DESCRIPTION}"
-    )
+    demanded: int | None = Field(description=f"Latest amount demanded; null if there is none. {UNIT_DESCRIPTION}")
     agreed: int | None = Field(description="Latest amount agreed; null if there is none.")
     received: int | None = Field(description="Total amount received; null if there is none.")
     due_on: date | None = Field(description="Date on which the payment is due; null if there is none.")
@@ -116,7 +112,7 @@ class PeriodTotals(ResponseBody):
     """Totals of a period in one currency. Corrected entries are not included."""
 
     currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
-    demanded: int = Field(alias="asked", description=f"Latest amounts demanded within the period. {UNIT_DESCRIPTION}")
+    demanded: int = Field(description=f"Latest amounts demanded within the period. {UNIT_DESCRIPTION}")
     agreed: int = Field(description="Latest amounts agreed within the period.")
     invoiced: int = Field(description="Amounts invoiced within the period, less amounts cancelled within it.")
     received: int = Field(description="Amounts received within the period.")
@@ -224,9 +220,7 @@ class ProposedFees(ResponseBody):
 class NewEntry(RequestBody):
     """An entry to add to a payment demand."""
 
-    kind: EntryKind = Field(
-        examples=["received"], description="Type of the entry: `asked` (amount demanded), `agreed` or `received`."
-    )
+    kind: EntryKind = Field(examples=["received"], description="Type of the entry: `demanded`, `agreed` or `received`.")
     amount: Amount
     day: Date | None = Field(None, description="Date of the entry; today by default.")
     due_on: Date | None = Field(None, description="Date on which the payment is due.")

@@ -11,7 +11,7 @@ from registry.parties.periods import parse_period
 from registry.parties.proposed_fees import FeeTotal, KnownUse, ProposedFee
 
 ENTRY_LABELS = {
-    DemandEntry.Kind.ASKED: pgettext_lazy("money", "demanded"),
+    DemandEntry.Kind.DEMANDED: pgettext_lazy("money", "demanded"),
     DemandEntry.Kind.AGREED: pgettext_lazy("money", "agreed"),
     DemandEntry.Kind.RECEIVED: pgettext_lazy("money", "received"),
 }

@@ -33,11 +33,11 @@ def make_fee(rights_holder: Owner, currency: str = "EUR") -> Fee:
 
 def test_demand_defaults_come_from_the_fee(studio: Owner) -> None:
     demand = demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio)), by="ann")
-    assert (demand.currency, demand.basis, demand.asked) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
+    assert (demand.currency, demand.basis, demand.demanded) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
     other = demands.create_demand(
         studio, NewDemand("shop.example", [2], make_fee(studio), amount=9, basis="Half"), by="ann"
     )
-    assert (other.number, other.basis, other.asked) == (2, "Half", 9)  # type: ignore[attr-defined]
+    assert (other.number, other.basis, other.demanded) == (2, "Half", 9)  # type: ignore[attr-defined]
     with pytest.raises(InvalidRequestError, match="EUR"):
         demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio), currency="USD"), by="ann")
 

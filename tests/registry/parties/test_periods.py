@@ -50,11 +50,11 @@ def test_payment_sums_are_grouped_by_period_and_currency_without_corrected_entri
     assert compute_totals(studio, parse_period(f"{year}-04")) == [PeriodTotals("EUR", 0, 0, 0, 50, 250)]
     assert compute_totals(studio, parse_period(f"{year - 1}")) == []
     this = {total.currency: total for total in compute_totals(studio, parse_period(str(localdate().year)))}
-    assert (this["EUR"].asked, this["JPY"]) == (500, PeriodTotals("JPY", 7, 0, 0, 0, 0))
+    assert (this["EUR"].demanded, this["JPY"]) == (500, PeriodTotals("JPY", 7, 0, 0, 0, 0))
     assert f"{year}-Q1" in list_periods(studio)
     assert compute_totals(owner("agency"), parse_period(f"{year}-Q1")) == []
 
-    demands.add_entry(euros, NewEntry("asked", 450, None, None, "a slip, too", 1), by="ann")
+    demands.add_entry(euros, NewEntry("demanded", 450, None, None, "a slip, too", 1), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 410, date(year, 5, 1)), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 390, None, None, "once more", 2), by="ann")
     # Correcting an earlier entry does not override the latest one

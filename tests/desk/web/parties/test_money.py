@@ -181,7 +181,7 @@ def test_invalid_demand_is_rejected_with_a_message(studio: Owner, ann: Client) -
 def test_ledger_csv_contains_no_formulas(studio: Owner, ann: Client) -> None:
     import_fees(ann)
     ann.post("/o/studio/demands/new", DEMAND_FORM | {"basis": "=HYPERLINK(1)"})
-    ann.post("/o/studio/demands/1/entries", {"kind": "asked", "amount": "200.5", "corrects": "1", "words": "Less"})
+    ann.post("/o/studio/demands/1/entries", {"kind": "demanded", "amount": "200.5", "corrects": "1", "words": "Less"})
     response = ann.get("/o/studio/demands/ledger.csv")
     assert "attachment" in response.headers["Content-Disposition"]
     lines = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
