@@ -13,6 +13,7 @@ import pytest
 from evidence.capture.http_capturer import HttpCapturer
 from evidence.verify.checks.captures import DOUBTFUL_OUTCOME, FOUND_OUTCOME
 from evidence.verify.verifier import Verifier
+from exhibit.browser.program import find_browser
 from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.network.addresses import get_url_host
@@ -174,6 +175,9 @@ HOSTS = (
 
 @pytest.fixture(scope="module")
 def capturer() -> "Iterator[BrowserCapturer]":
+    pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+    if find_browser("").path is None:
+        pytest.skip(find_browser("").sentence)
     from tests.assets.browser_captures import capturer_with
 
     browser_capturer = capturer_with(seconds=20, load_seconds=5, scroll_seconds=2, resource_seconds=5)
