@@ -54,7 +54,7 @@ EXAMPLES = """examples:
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench sealed --photos ~/photos --works 5
-  python -m bench witnesses
+  python -m bench timestamp-services
   python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
   python -m bench recrawling
@@ -138,7 +138,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[TitledTable]]] = {
     ],
     "idle": lambda o: [("idle", f"Idle system, {o.minutes} minutes", idle.measure(o.minutes))],
     "evidence": lambda o: evidence.measure(o.bundles, o.cases),
-    "witnesses": lambda o: timestamp_services.measure(o.stamps),
+    "timestamp-services": lambda o: timestamp_services.measure(o.stamps),
     "sealed": lambda o: [
         ("sealed", "Sealing of bundles", sealing.measure(o.files, o.works or sealing.WORK_COUNT, o.seed))
     ],

@@ -293,7 +293,7 @@ def measure(roles: PhotoRoles, max_works: int, seed: int, out: Path) -> Iterator
         make_crowd(size, real_photos, len(roles.works), hash_changes, out / "crowd" / str(size)) for size in sizes
     ]
     results: list[list[QueryResult]] = []
-    progress = Progress("copies asked", len(roles.works) * len(DESIGN))
+    progress = Progress("copies searched", len(roles.works) * len(DESIGN))
     for query in _make_queries(roles, seed):
         picture, work = LoadedPicture(query.data), roles.works.index(Path(query.work))
         results.append([_run_query(query.edit, picture, work, crowd) for crowd in crowds])
@@ -383,7 +383,7 @@ def _build_column(crowd: WorkCrowd, results: Sequence[QueryResult]) -> dict[str,
     retrievers = (HASH_SEARCH, VOTE_SEARCH, DESCRIPTOR_SEARCH)
     steps = (*retrievers, "everything")
     return {
-        "copies asked": len(results),
+        "copies searched": len(results),
         **{
             f"work named: {retriever}": _format_fraction(
                 retriever in query_result.retrieved_by for query_result in results

@@ -299,7 +299,7 @@ def measure(photos: Sequence[Path], works: int, pictures: int, max_report_cases:
 
 def _load_rows(folder: Path, options: dict[str, int], rows_path: Path) -> list[Row]:
     """Return the rows of an earlier run with the same works. Exits if there is a run with other works."""
-    options_file = folder / "asked.json"
+    options_file = folder / "options.json"
     if not folder.exists():
         folder.mkdir(parents=True)
         options_file.write_text(json.dumps(options), encoding="utf-8")

@@ -136,7 +136,7 @@ def make_sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         matches=(_make_match_facts(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON, 14, False, "The owner's licences cover no such use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
-        witnesses=(),
+        timestamps=(),
         not_checked=(),
         made_with=describe_environment("UTC"),
     )

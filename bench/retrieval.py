@@ -231,7 +231,7 @@ def _build_row(
         "answers a hash": setup.max_results,
         "pictures together": setup.pictures_per_search,
         "cores": setup.cores,
-        "asked": len(correct),
+        "queries": len(correct),
         "pictures a second": len(correct) / cost.seconds,
         "CPU ms a picture": 1000 * cost.cpu / len(correct),
         "found": f"{np.mean(correct):.4f}",

@@ -296,7 +296,7 @@ class RowSource:
             "expires_at": self.current_time + timedelta(days=30),
             "state": "done",
         }
-        request = {"recipient": "court", "asked_by": self.user_name, "files": [file] * BUNDLES_PER_PACKAGE}
+        request = {"recipient": "court", "requested_by": self.user_name, "files": [file] * BUNDLES_PER_PACKAGE}
         return self._make_numbered(number) | request | state_values
 
     def _make_package_bundles(self) -> Iterator[Row]:

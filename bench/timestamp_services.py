@@ -31,8 +31,8 @@ def measure(digest_count: int) -> Iterator[TitledTable]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         yield (
-            "witnesses",
-            "Witnesses",
+            "timestamp-services",
+            "Timestamp services",
             [
                 _measure_authority(folder / "a", digest_count),
                 _measure_calendar(folder / "c", digest_count),
@@ -80,8 +80,8 @@ def _build_row(service: str, anchor: Anchor, seconds: float, receipts: dict[Dige
     )
     first_receipt = next(iter(receipts.values()))
     return {
-        "witness": service,
-        "asked a second": 1 / seconds,
+        "service": service,
+        "requests per second": 1 / seconds,
         "verify ms": 1000 * checking_seconds / len(receipts),
         "receipt bytes": len(first_receipt.proof),
         "material bytes": sum(len(data) for _, data in first_receipt.material),

@@ -98,7 +98,7 @@ def run_demo(out: Path, photos: Path, display: Display) -> DemoResult:
         with display.announce_stage(
             "start", "Starting database, queue, workers, web server and test timestamp services"
         ):
-            timestamp_services = stack.enter_context(run_timestamp_services(out / "witnesses"))
+            timestamp_services = stack.enter_context(run_timestamp_services(out / "timestamp-services"))
             archive = stack.enter_context(run_archive())
             collection = stack.enter_context(run_collection())
             _start_product(product, out, timestamp_services.format_settings(), archive, collection, stack)

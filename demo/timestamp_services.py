@@ -13,7 +13,7 @@ from evidence.development.chain import BlockFile, run_chain
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
 
-TRUST_LABEL: Final = "Development witness of the demonstration, without legal weight"
+TRUST_LABEL: Final = "Development timestamp service of the demonstration, without legal weight"
 SECONDS_BETWEEN_BLOCKS: Final = 2.0
 
 

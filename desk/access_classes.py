@@ -109,9 +109,9 @@ ACCESS_CLASSES = (
     identified_max_bytes=MAX_TEXT_BYTES),
     AccessClass("calls of partners", "/api/v1/alliance/", RequiredIdentity.PARTNER),
     AccessClass(
-        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY,
+        "owner lookup", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY,
         anonymous_max_bytes=MAX_PICTURE_REQUEST_BYTES,
-        rate="10/m/ip,100/h/ip", action="asked",
+        rate="10/m/ip,100/h/ip", action="lookup",
     ),
     AccessClass("pictures of notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
     AccessClass(

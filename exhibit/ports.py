@@ -202,7 +202,7 @@ class Receipt:
     """Receipt from an outside timestamp service."""
 
     kind: str  # kind of timestamp service: `rfc3161`, `opentimestamps` and so on
-    witness: str  # configured name of the timestamp service
+    service: str  # configured name of the timestamp service
     development: bool  # true for a service for trials, without legal weight
     state: ReceiptState  # `pending` or `complete`
     proof: bytes  # the raw receipt: a `.tsr` reply, an `.ots` file or an `evm-*.json`

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from registry.services.services import Services
 
-FOREGROUND = "asked"  # short work that a user waits for
+FOREGROUND = "foreground"  # short work that a user waits for
 FILES = "files"  # files that a user waits for; after some seconds, a long job is requeued behind the others
 VISITS = "visits"  # evidence visits that a user waits for; visits caused by crawls are in "evidence"
 IMPORTS = "imports"  # registration of uploaded files, which a user waits for
@@ -69,7 +69,7 @@ class Job:
         owner: Lookup from a row to its owner; empty if rows have none.
         batch: Rows per message.
         fresh_first: True if postponed rows are processed after all others.
-        asked: Filter for rows that a user waits for; they have a queue of their own.
+        requested: Filter for rows that a user waits for; they have a queue of their own.
         slow: True if its rows may take hours.
         settled: Filters for failed rows that need no action by the operator; a row must match one of them.
     """
@@ -83,7 +83,7 @@ class Job:
     owner: str = ""
     batch: int = 1
     fresh_first: bool = False
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    requested: Mapping[str, Any] = field(default_factory=dict)
     slow: bool = False
     settled: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,18 +94,18 @@ class Job:
     @property
     def queues_by_task(self) -> dict[str, str]:
         """The queue of each of the job's tasks, by task name."""
-        return {self.name: self.queue} | ({self.get_task_name(is_requested=True): VISITS} if self.asked else {})
+        return {self.name: self.queue} | ({self.get_task_name(is_requested=True): VISITS} if self.requested else {})
 
     def get_task_name(self, *, is_requested: bool) -> str:
         """Return the name of the job's task.
 
         With ``is_requested``, return the task for rows that a user waits for, if the job has one.
         """
-        return f"{self.name}_asked" if is_requested and self.asked else self.name
+        return f"{self.name}_requested" if is_requested and self.requested else self.name
 
     def get_row_filter(self, task: str) -> Mapping[str, Any]:
         """Return the filter for the rows that a task handles."""
-        return {} if task == self.name else self.asked
+        return {} if task == self.name else self.requested
 
     def iterate_batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Yield the rows of each message."""
@@ -187,7 +187,7 @@ def translate_label(name: str) -> str:
 def list_queue_labels(queue: str) -> list[str]:
     """Return the labels of a queue's tasks in the active language."""
     return [
-        translate_label(task.removesuffix("_asked"))
+        translate_label(task.removesuffix("_requested"))
         for task, task_queue in list_queues_by_task().items()
         if task_queue == queue
     ]

@@ -43,7 +43,7 @@ def measure(choice: QuerySelection, singles: int, chains: int, out: Path, jobs: 
     )
     names = [str(path) for path in photo_roles.registered]
     copies = run_queries(
-        "compositions asked",
+        "compositions searched",
         generate_queries(photo_roles, choice.seed, singles, chains),
         len(photo_roles.works) * 2 * (singles + chains),
         results,

@@ -137,7 +137,7 @@ def _run_all_queries(
     unrelated_picture_queries = generate_unrelated_queries(unrelated, photo_roles.neighbours, choice.each, choice.seed)
     counts = len(photo_roles.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
     results = run_queries(
-        "pictures asked",
+        "pictures searched",
         chain(queries, unrelated_picture_queries),
         sum(counts),
         saved_run.answers,

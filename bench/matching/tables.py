@@ -174,7 +174,7 @@ def _build_alarm_row(title: str, name: str, query_results: Sequence[QueryResult]
     return {
         "pictures": title,
         "who": name,
-        "asked": len(query_results),
+        "queries": len(query_results),
         "alarms": sum(predicate(result) for result in query_results),
         "photos": photos,
         "photos with an alarm": alarm_count,

@@ -235,7 +235,7 @@ def _list_log_fields(
         yield "  log", f"entry {registration.entry}, not yet in a signed checkpoint; workers or --out sign one"
     else:
         yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
-    for timestamp in () if registration is None else registration.witnesses:
+    for timestamp in () if registration is None else registration.timestamps:
         status = f"existed no later than {format_time(timestamp.time, context.zone)}" if timestamp.time else "pending"
         yield (
             "  timestamp",

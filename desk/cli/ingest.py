@@ -275,7 +275,7 @@ def forecast_to_json(hosts: "forecasts.HostForecast", archive_files: Sequence["F
         for host, url_count in hosts.largest_hosts
     ]
     return {
-        "asked": {
+        "requests": {
             "addresses": hosts.url_count,
             "hosts": len(hosts.counts),
             "seconds": hosts.estimate_seconds(),

@@ -37,12 +37,12 @@ LIST_NOTE = (
 )
 @click.argument("file", type=OUTPUT_FILE)
 @click.option("--label", default="", metavar="TEXT", help="Label of these keys in verification results.")
-@click.option("--timestamps", "witnesses", default=1, metavar="N", help="Required number of timestamp services.")
+@click.option("--timestamps", "timestamps", default=1, metavar="N", help="Required number of timestamp services.")
 @click.option(
     "--cosigners", default=0, metavar="N", help="Required number of cosigners (log witnesses) of the checkpoint."
 )
 @click.option("--qualified", type=OUTPUT_FILE, metavar="CERTS", help=QUALIFIED_HELP)
-def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None) -> None:
+def trust_command(*, file: Path, label: str, timestamps: int, cosigners: int, qualified: Path | None) -> None:
     """Write FILE, a trust list with the public keys that verifiers need for `exhibit verify --trust`.
 
     The list contains the keys of the log and of all owners (including revoked keys), the root certificates of the
@@ -54,7 +54,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
-    required = lists.Requirements(witnesses=witnesses, cosigners=cosigners)
+    required = lists.Requirements(timestamps=timestamps, cosigners=cosigners)
     trust = replace(build_own_trust(open_command_context().services, label), requires=required)
     if qualified is not None:
         trust = mark_qualified_certificates(trust, qualified)

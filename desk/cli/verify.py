@@ -42,7 +42,11 @@ DEFAULT_LIST_NOTE = (
 @click.argument("bundles", nargs=-1, type=ANY_PATH)
 @click.option("--trust", metavar="FILE", type=ANY_PATH, help="Trust list; by default the one included in Exhibit.")
 @click.option(
-    "--timestamps", "witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM_HELP.format("timestamp services")
+    "--timestamps",
+    "timestamps",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=MINIMUM_HELP.format("timestamp services"),
 )
 @click.option(
     "--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM_HELP.format("cosigners (log witnesses)")
@@ -56,7 +60,7 @@ def verify_command(
     *,
     bundles: tuple[Path, ...],
     trust: Path | None,
-    witnesses: int | None,
+    timestamps: int | None,
     cosigners: int | None,
     html: Path | None,
     jobs: int | None,
@@ -74,7 +78,7 @@ def verify_command(
     from evidence.verdict import result as verdicts, trust as lists
     from evidence.verify import packages, split_views
 
-    trust_list = _apply_minimum(lists.load_trust() if trust is None else lists.load_trust(trust), witnesses, cosigners)
+    trust_list = _apply_minimum(lists.load_trust() if trust is None else lists.load_trust(trust), timestamps, cosigners)
     if html is not None:
         from evidence import page
 
@@ -106,7 +110,7 @@ def verify_command(
     )
 
 
-def _apply_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
+def _apply_minimum(trust: "lists.Trust", timestamps: int | None, cosigners: int | None) -> "lists.Trust":
     """Return the trust list with the required numbers of timestamp services and cosigners from the options.
 
     Raises:
@@ -115,10 +119,10 @@ def _apply_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int |
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
-    if witnesses is None and cosigners is None:
+    if timestamps is None and cosigners is None:
         return trust
     requirements = trust.requires or lists.Requirements(1)
-    requirements = replace(requirements, witnesses=witnesses or requirements.witnesses)
+    requirements = replace(requirements, timestamps=timestamps or requirements.timestamps)
     adjusted = replace(
         trust, requires=replace(requirements, cosigners=requirements.cosigners if cosigners is None else cosigners)
     )

@@ -60,7 +60,7 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
 @owner_option
 @options.source_options
 @options.archive_options
-@click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCH_HELP)
+@click.option("--search", "search_services", multiple=True, metavar="NAME", help=SEARCH_HELP)
 @click.option("--dry-run", is_flag=True, help="Estimate requests, costs and pictures without adding the watch.")
 @click.option(
     "--every",
@@ -82,7 +82,7 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     With --own-site, pictures that show none of your works are proposed as works, and no cases are opened.
     """
     sources = list(options.parse_sources(given))
-    search_names = given["searches_asked"]
+    search_names = given["search_services"]
     archives = given["archives"]
     if not sources and not search_names and not archives:
         hint = "Add --site, --sitemap, --feed, --list, --folder, --warc, --search or --archive."
@@ -138,7 +138,7 @@ def _echo_estimates(
 
     listed_urls = [address for kind, address in sources if kind == "list"]
     files = [(kind, Path(address)) for kind, address in sources if kind in watch_settings.FILE_KINDS]
-    if not (settings["searches_asked"] or settings["archives"] or listed_urls or files):
+    if not (settings["search_services"] or settings["archives"] or listed_urls or files):
         hint = "--dry-run works with --search, --archive, --list, --folder and --warc."
         raise InvalidRequestError("The size of a site is unknown before its first crawl.", hint=hint)
     hosts = forecasts.HostForecast.from_politeness(options.parse_politeness(settings))
@@ -301,7 +301,7 @@ def _echo_unrequested_pages(crawl: "models.Crawl") -> None:
 
     for sentence in crawl_refusals.describe_skipped_pages(crawl):
         echo_text(sentence)
-    if crawl.not_asked:
+    if crawl.skipped_pages:
         echo_text(f"Request every page: exhibit watch run {quote(crawl.watch.name)} --all-pages")
 
 
@@ -339,7 +339,7 @@ def _echo_searches(crawl: "models.Crawl") -> None:
 
     for row in crawl.inquiries.order_by("pk"):
         requests = (
-            f"{format_count(row.asked, 'request')}, {format_count(row.found, 'URL')}" if row.asked else "not used"
+            f"{format_count(row.requests, 'request')}, {format_count(row.found, 'URL')}" if row.requests else "not used"
         )
         reason = crawl_refusals.describe_inquiry(row)
         remedy = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""

@@ -86,7 +86,6 @@ class CaseSummary(ResponseBody):
         examples=[""],
     )
     agency_asked_at: UtcTime | None = Field(
-        alias="asked_at",
         description=(
             "Time at which the agency was asked; null unless its reply is pending. Until the reply is recorded, "
             "notices about the case are blocked."

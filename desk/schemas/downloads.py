@@ -132,7 +132,7 @@ class Package(ResponseBody):
         ),
     )
     reason: str = Field(description="Reason why original files are withheld; empty if they are included.")
-    requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
+    requested_by: str = Field(description="Member who requested the package.")
     cases: list[int] = Field(examples=[[3]], description="Case numbers.")
     state: str = Field(examples=["done"], description="State of the package: `queued`, `running`, `done` or `failed`.")
     error: str = Field(description="Reason why the package could not be generated; empty if there was no error.")

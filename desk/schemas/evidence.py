@@ -27,13 +27,13 @@ class Receipt(ResponseBody):
     service: str = Field(alias="name", description="Name of the timestamp service.")
     development: bool = Field(description="Whether the service is a test service without legal weight.")
     state: str = Field(
-        description="State of the receipt: `asked` (requested), `pending` (received, but incomplete) or `complete`.",
+        description="State of the receipt: `requested`, `pending` (received, but incomplete) or `complete`.",
         examples=["complete"],
     )
     subject: str = Field(
         description=(
-            "Object that was timestamped: `manifest` (list of the sealed files) or `checkpoint` (checkpoint of "
-            "the log that includes the object)."
+            "What was timestamped: `manifest` (the list of the sealed files) or `checkpoint` (a checkpoint of the log "
+            "that contains the entry for it)."
         )
     )
     time: UtcTime | None = Field(description="Time that the receipt proves; null until the receipt is complete.")
@@ -142,7 +142,7 @@ class TimestampCounts(ResponseBody):
     """Numbers of timestamp services. Several receipts of one service count once."""
 
     complete: int = Field(description="Number of services with a complete receipt.")
-    requested: int = Field(alias="asked", description="Number of services to which a request was sent.")
+    requested: int = Field(description="Number of services to which a request was sent.")
     required: int = Field(
         alias="needed",
         description="Number of services whose complete receipts are required before a bundle counts as timestamped.",
@@ -155,7 +155,7 @@ class Bundle(BundleSummary):
     is_timestamped: bool = Field(
         alias="witnessed", description="Whether the required number of services have complete receipts."
     )
-    timestamps: TimestampCounts = Field(alias="witnesses", description="Numbers of timestamp services.")
+    timestamps: TimestampCounts = Field(alias="timestamps", description="Numbers of timestamp services.")
     receipts: list[Receipt] = Field(description="Timestamp receipts.")
 
     @classmethod
@@ -165,7 +165,7 @@ class Bundle(BundleSummary):
 
         receipts = [proofs.list_bundle_timestamps(row) if row.seal_digest is not None else () for row in rows]
         counts = [
-            timestamp_status.count_timestamps(bundle_receipts, settings.CONFIG.witnesses_needed)
+            timestamp_status.count_timestamps(bundle_receipts, settings.CONFIG.timestamps_needed)
             for bundle_receipts in receipts
         ]
         return [

@@ -178,6 +178,7 @@ class FeedMatch(ResponseBody):
     page: str = Field(alias="page_url", description="URL of the page.")
     image: str = Field(alias="image_url", description="URL of the picture.")
     seen: UtcTime | None = Field(
-        alias="first_seen", description="Time of the first sighting; null if the web archive gives no time."
+        alias="first_seen",
+        description="Time of the first sighting; null if it comes from a web archive that states no time.",
     )
     digest: HexBytes = Field(alias="picture.digest.raw", description="Digest of the picture.")

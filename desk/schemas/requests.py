@@ -90,7 +90,7 @@ class EventType(StrEnum):
     CASE_OPENED = EventKind.CASE_OPENED.value
     CASE_DECIDED = EventKind.CASE_DECIDED.value
     BUNDLE_SEALED = EventKind.BUNDLE_SEALED.value
-    BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
+    BUNDLE_TIMESTAMPED = EventKind.BUNDLE_TIMESTAMPED.value
     KNOWN_COPY_MISSED = EventKind.KNOWN_COPY_MISSED.value
     WORK_HELD = EventKind.WORK_HELD.value
     REPORT_READY = EventKind.REPORT_READY.value

@@ -58,7 +58,7 @@ class Crawl(ResponseBody):
         alias="everything", description="Whether pages that have not changed for a long time were requested too."
     )
     not_requested: dict[str, int] = Field(
-        alias="not_asked",
+        alias="skipped_pages",
         description=(
             "Number of known pages that were skipped, by reason: `unchanged` (unchanged in recent visits) or "
             "`stated` (unchanged according to the site)."
@@ -102,7 +102,7 @@ class SearchUsage(ResponseBody):
     """Use of a search by a crawl."""
 
     search: str = Field(alias="service", examples=["tineye"], description="Short name of the search.")
-    requests: int = Field(alias="asked", description="Number of completed requests.")
+    requests: int = Field(description="Number of completed requests.")
     results: int = Field(alias="found", description="Number of URLs returned.")
     outcome: str = Field(
         description="Stable identifier of the reason why the search was not completed; empty if it was completed.",
@@ -295,7 +295,7 @@ class Estimate(ResponseBody):
 
     search: str = Field(examples=["tineye"], description="Short name of the search.")
     searches: int = Field(description="Number of searches, one for each picture of a work or for each query.")
-    requests: int = Field(alias="pages", description="Maximum number of requests per search.")
+    requests: int = Field(alias="pages", description="Maximum number of requests for each picture or query.")
     cost: str | None = Field(examples=["1.44 USD"], description="Maximum cost; null if the price is unknown.")
 
     @staticmethod

@@ -597,7 +597,7 @@ class LoggedObject(ResponseBody):
 
     @staticmethod
     def resolve_receipts(row: "identify.FoundWork") -> object:
-        return row.log.witnesses if row.log else ()
+        return row.log.timestamps if row.log else ()
 
 
 class FoundWork(LoggedObject):

@@ -192,7 +192,7 @@ def describe_refusal(reason: str, sentence: str = "") -> str:
 
 def describe_skipped_pages(crawl: Crawl) -> list[str]:
     """Describe the number of known pages that a crawl skipped, one text per reason."""
-    return [counted(pages, reason) for reason, pages in sorted(crawl.not_asked.items())]
+    return [counted(pages, reason) for reason, pages in sorted(crawl.skipped_pages.items())]
 
 
 def describe_end(reason: str) -> str:

@@ -82,12 +82,12 @@ def get_service_name(service: TimestampFacts) -> str:
     return (not service.development and KINDS[service.kind].public_name) or service.name
 
 
-def witness_kind(kind: str) -> str:
+def service_kind(kind: str) -> str:
     """Return the name of a type of timestamp service."""
     return _(KINDS[kind].description)
 
 
-def witness_subject(subject: str) -> str:
+def timestamp_subject(subject: str) -> str:
     """Describe the object that a timestamp covers."""
     return str(SUBJECT_LABELS.get(subject, subject))
 

@@ -36,8 +36,8 @@ def describe_search(search: Mapping[str, Any]) -> str:
         return _("No previously seen picture is similar.")
     parts = [_("%(compared)s compared") % {"compared": grouped(compared_count)}]
     if search.get("expired"):
-        counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
-        parts.append(_("%(expired)s no longer stored, of which %(asked)s were requested again") % counts)
+        counts = {"expired": grouped(search["expired"]), "requested": grouped(search["requested_again"])}
+        parts.append(_("%(expired)s no longer stored, of which %(requested)s were requested again") % counts)
     if search["state"] == "failed":
         parts.append(_("failed"))
     elif not is_done and search["state"] == "queued" and "at_once" in search:

@@ -63,7 +63,7 @@ class AnchorRecord:
 
     file: str  # path of the raw receipt
     kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
-    witness: str  # configured name of the timestamp service
+    service: str  # configured name of the timestamp service
     development: bool  # true if it has no legal weight; verifiers rely on their own trust list instead
     digest: Digest  # timestamped digest
     material: tuple[str, ...]  # paths of further files needed to check the receipt
@@ -223,17 +223,17 @@ def _create_anchor_files(sealed_case: SealedCase, proofs: Proofs) -> dict[str, b
         receipt = anchor.receipt
         anchor_kind = KINDS[receipt.kind]
         subject = anchor_kind.prefix + _get_subject_name(anchor.digest, sealed_case, proofs)
-        service_slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in receipt.witness.lower())[
+        service_slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in receipt.service.lower())[
             :60
         ]
-        stem = f"{subject}-{service_slug or 'witness'}"
+        stem = f"{subject}-{service_slug or 'service'}"
         used_stems = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
         stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
         unused_stem = next(candidate for candidate in stems if candidate not in used_stems)
         path = f"proofs/anchors/{unused_stem}{anchor_kind.suffix}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         files.update({path: receipt.proof, **material})
-        identity = (receipt.kind, receipt.witness, receipt.development)
+        identity = (receipt.kind, receipt.service, receipt.development)
         records.append(AnchorRecord(path, *identity, anchor.digest, tuple(sorted(material))))
     if records:
         files[ANCHORS_PATH] = encode_canonical(to_plain(sorted(records, key=lambda record: record.file)))

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     service: AbstractContextManager[DevelopmentAuthority | Chain] = run_authority(options.folder, options.port)
-    if options.witness == "chain":
+    if options.service == "chain":
         service = run_chain(options.folder, options.port, options.every)
     try:
         with service as running_service:
@@ -49,7 +49,7 @@ def _build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "witness", choices=["authority", "chain"], help="timestamp authority, or OpenTimestamps calendar with a chain"
+        "service", choices=["authority", "chain"], help="timestamp authority, or OpenTimestamps calendar with a chain"
     )
     parser.add_argument("--folder", type=Path, required=True, help="folder for its keys or blocks")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")

@@ -48,7 +48,7 @@ class ArchiveResponse:
 
     of: str  # one of :data:`SUBJECTS`
     address: str  # URL whose captures were requested
-    asked: str  # URL of the request
+    request_url: str  # URL of the request
     at: datetime  # when the response arrived, aware, UTC
     body: str  # lines of time, URL, media type, status and SHA-1 in Base32; empty without captures
 

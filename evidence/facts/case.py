@@ -350,7 +350,7 @@ class TimestampFacts:
     kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
     name: str  # as configured
     development: bool  # true for a development service, which has no legal weight
-    state: str  # ``asked``, ``pending`` or ``complete``
+    state: str  # ``requested``, ``pending`` or ``complete``
     subject: str  # subject of the receipt: ``manifest`` or ``checkpoint``
     time: datetime | None  # time that the complete receipt states
     qualified: str = ""
@@ -402,7 +402,7 @@ class CaseFacts(Canonical):
     matches: tuple[MatchFacts, ...]  # the measured comparisons
     licence_check: LicenceCheckFacts  # the search of the owner's licences
     decision: DecisionFacts  # a person's decision
-    witnesses: tuple[TimestampFacts, ...]  # timestamps with their states at ``written_at``
+    timestamps: tuple[TimestampFacts, ...]  # timestamps with their states at ``written_at``
     not_checked: tuple[str, ...]  # sentences on aspects that were not checked
     made_with: RenderingEnvironmentFacts
     format: str = FACTS_FORMAT  # :data:`FACTS_FORMAT`

@@ -52,7 +52,7 @@ class VisitResult:
 class VisitStatement:
     """A partner's statement on its visit: the opening of an entry in the partner's log."""
 
-    asked_by: str  # name of the requester's log
+    requested_by: str  # name of the requester's log
     challenge: Bytes32  # random value of the requester, new for each capture
     page: VisitResult  # the page
     picture: VisitResult | None  # ``None`` if the picture is inside the page

@@ -243,7 +243,7 @@ def _list_decision_fields() -> Iterator[tuple[str, FieldBacking]]:
         FieldOrigin.RECORDED, *signed_fields, check="decision", source="the signed checkpoint of the log"
     )
     timestamp_fields = ("kind", "name", "development", "state", "subject", "time", "qualified")
-    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("witnesses[]", timestamp_fields))
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("timestamps[]", timestamp_fields))
 
 
 def _build_table() -> dict[str, FieldBacking]:

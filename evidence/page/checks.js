@@ -438,7 +438,7 @@ async function checkConsistency(inspection, { note }, facts) {
     ensure(paths.has(earlier.size) || earlier.size === note.size, `The bundle lacks the required consistency proof from the checkpoint of ${earlier.size} entries.`);
     ensure(await isExtension(earlier, note, paths.get(earlier.size) || []), `The log of ${note.size} entries does not continue the log of ${earlier.size} entries.`);
   }
-  return `The checkpoint continues all ${earlierCheckpoints.length} earlier ones in the bundle (RFC 9162, 2.1.4).`;
+  return `The checkpoint is a consistent extension of all ${earlierCheckpoints.length} earlier ones in the bundle (RFC 9162, 2.1.4).`;
 }
 
 /** Return the checks `anchor:FILE` for each cosignature of the bundle's checkpoint, with `cosigned` if the trust list requires it, and the receipts that were not checked. */
@@ -491,7 +491,7 @@ function listRemainingChecks(inspection, facts, records) {
   const visits = sightings.reduce((sum, sighting) => sum + count(sighting?.captures), 0);
   const rows = [
     facts && ["facts", "Integrity and consistency of the sealed record."],
-    ...records.map(({ file, kind, witness }) => [`anchor:${file.split("/").pop()}`, `Timestamp receipt (${kind.slice(0, 40)}); name of the service in the bundle: ${quote(witness)}.`]),
+    ...records.map(({ file, kind, service }) => [`anchor:${file.split("/").pop()}`, `Timestamp receipt (${kind.slice(0, 40)}); name of the service in the bundle: ${quote(service)}.`]),
     ["time", "Time of existence, according to timestamp services."],
     ["order", "Contradictions between the times in the bundle."],
     ["registration", "Log entry of the registration of the work."],
@@ -547,7 +547,7 @@ async function readTrust(bytes) {
   const pins = [...trust.authorities, ...trust.chains, ...ledgers, ...cosigners];
   ensure([...pins, ...trust.logs, ...trust.keys, ...partners].every((pin) => !pin.development || pin.label), "The trust list has a development entry without a label.");
   const countDistinct = (list) => new Set(list.map(({ name }) => normalizeName(name))).size;
-  const [requiredServices, requiredCosigners] = [trust.requires?.witnesses ?? 1, trust.requires?.cosigners ?? 0];
+  const [requiredServices, requiredCosigners] = [trust.requires?.timestamps ?? 1, trust.requires?.cosigners ?? 0];
   ensure(requiredServices >= 1 && requiredServices <= Math.max(countDistinct(pins), 1), `The trust list requires ${requiredServices} timestamp services but lists ${countDistinct(pins)}.`);
   ensure(requiredCosigners >= 0 && requiredCosigners <= countDistinct(cosigners), `The trust list requires ${requiredCosigners} cosigners but lists ${countDistinct(cosigners)}.`);
   for (const { vkey } of [...trust.logs, ...partners]) ensure(await parseVerifierKey(vkey), `The trust list has ${quote(vkey)}, which is not a log's public key.`);

@@ -572,14 +572,14 @@ def list_commands(bundle: Folder) -> Iterator[str]:
     yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
     key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
-    pattern = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
+    pattern = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"service":T}'
     for record in (
         load_canonical(bundle, ANCHORS, f"[(?:{pattern}(?:,{pattern})*)?]") if ANCHORS in bundle.names else ()
     ):
         is_listed = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
         require(is_listed, "the list of receipts contains an invalid digest or lists a missing file")
         suffix = " (development)" if record["development"] else ""
-        yield f"{record['file']}, name in the bundle {record['witness'][:60]!r}{suffix}:"
+        yield f"{record['file']}, name in the bundle {record['service'][:60]!r}{suffix}:"
         yield from ("    " + line for line in list_receipt_commands(bundle, record))
     yield "digests and bag, verified with other programs:"
     yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"

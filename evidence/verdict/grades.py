@@ -59,7 +59,7 @@ GRADES = {
         ("heads", "renewal:", "renewals"),
         "the key of {} on the trust list",
     ),
-    "time": GradeRule(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
+    "time": GradeRule(("time", "order"), ("anchor:", "anchors", "timestamps"), "{}"),
     "sheet": GradeRule(("sheet", "drawings?", "words?"), (), "regenerated"),
 }
 SEEN_TWICE_CHECK = "seen-twice"

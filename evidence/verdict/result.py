@@ -28,7 +28,7 @@ __all__ = [
     "run_check",
     "skip_check",
 ]  # fmt: skip
-UNKNOWN_WITNESS = "not on the trust list"
+UNLISTED = "not on the trust list"
 LEFT_OUT_PREFIX = "Not in this bundle: "
 CONTAINER_CHANGED = "container changed, evidence intact"
 P = ParamSpec("P")
@@ -138,7 +138,7 @@ def run_check(name: str, check_function: Callable[P, str | Check], *args: P.args
     except PendingProofError as error:
         return skip_check(name, f"pending: {error.message}")
     except UntrustedIssuerError as error:
-        return skip_check(name, f"{UNKNOWN_WITNESS}: {error.message}")
+        return skip_check(name, f"{UNLISTED}: {error.message}")
     except NotFoundError as error:
         return skip_check(name, error.message)
     except (FormatError, IntegrityError, InvalidRequestError) as error:

@@ -1,7 +1,7 @@
 """Trust list: a dated list of pinned keys and timestamp services that ships with the verifier.
 
 The content of a bundle never extends the list. A proof by an entry that is not pinned is reported as
-"not checked: unknown witness", even if the proof is otherwise consistent.
+"not checked: not on the trust list", even if the proof is otherwise consistent.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ class Requirements:
             bundle has checks, except ``sheet``.
     """
 
-    witnesses: int  # number of different pinned timestamp services that must state a time for the whole bundle
+    timestamps: int  # number of different pinned timestamp services that must state a time for the whole bundle
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=OPTIONAL
     )
@@ -95,7 +95,7 @@ class Trust(Canonical):
     @property
     def requirements(self) -> Requirements:
         """Requirements of the list, or the defaults if the list states none."""
-        return self.requires or Requirements(witnesses=1)
+        return self.requires or Requirements(timestamps=1)
 
     def find_key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
         """Return the pinned key with this public key and use, or ``None``."""
@@ -111,11 +111,11 @@ class Trust(Canonical):
                 raise FormatError(f"{what} has a development entry without a label.")
         pinned_names = {fold_name(entry.name) for entry in timestamp_services}
         requirements = trust.requirements
-        if not 1 <= requirements.witnesses <= max(len(pinned_names), 1):
+        if not 1 <= requirements.timestamps <= max(len(pinned_names), 1):
             raise FormatError(
-                f"{what} requires {requirements.witnesses} timestamp services but lists {len(pinned_names)}."
+                f"{what} requires {requirements.timestamps} timestamp services but lists {len(pinned_names)}."
             )
-        cosigners = {fold_name(witness.name) for witness in trust.cosigners}
+        cosigners = {fold_name(cosigner.name) for cosigner in trust.cosigners}
         if not 0 <= requirements.cosigners <= len(cosigners):
             raise FormatError(f"{what} requires {requirements.cosigners} cosigners but lists {len(cosigners)}.")
         _check_pins(trust, what)
@@ -138,8 +138,8 @@ def _check_pins(trust: Trust, source: str) -> None:
     for authority in trust.authorities:
         _check_certificates(authority, source)
     logs = (log.vkey for log in (*trust.logs, *trust.partners))
-    witnesses = (witness.vkey for witness in trust.cosigners)
-    for vkeys, parse in ((logs, parse_verifier_key), (witnesses, parse_cosigner_key)):
+    cosigner_keys = (cosigner.vkey for cosigner in trust.cosigners)
+    for vkeys, parse in ((logs, parse_verifier_key), (cosigner_keys, parse_cosigner_key)):
         for vkey in vkeys:
             try:
                 parse(vkey)
@@ -169,9 +169,9 @@ def _list_identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, .
     for number, partner in enumerate(trust.partners, 1):
         name, key = parse_verifier_key(partner.vkey)
         yield f"partners {number} ({name[:80]!a})", key, ("partner", partner.operator or name)
-    for number, witness in enumerate(trust.cosigners, 1):
-        _, key = parse_cosigner_key(witness.vkey)
-        yield f"cosigners {number} ({witness.name[:80]!a})", key, ("cosigner", witness.name)
+    for number, cosigner in enumerate(trust.cosigners, 1):
+        _, key = parse_cosigner_key(cosigner.vkey)
+        yield f"cosigners {number} ({cosigner.name[:80]!a})", key, ("cosigner", cosigner.name)
     for number, pin in enumerate(trust.keys, 1):
         yield f"keys {number} ({pin.owner[:80]!a})", pin.public, (pin.use, pin.owner, pin.revoked)
 

@@ -58,7 +58,7 @@ def compute_evidence_against(rate: float, failures: int, trials: int) -> float:
 
     H. Robbins, "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical Statistics 41
     (1970); S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence
-    sequences", Annals of Statistics 49 (2021). With the mixing density Beta(½, ½), whose bounds near 0 are narrow,
+    sequences", Annals of Statistics 49 (2021). With the mixing density Beta(½, ½), which gives narrow bounds near 0,
 
         M = B(½ + failures, ½ + trials - failures) / B(½, ½) / (rate ** failures * (1 - rate) ** (trials - failures))
 

@@ -224,20 +224,20 @@ def _smooth(values: Floats, weights: Floats) -> Floats:
     return out
 
 
-def compute_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
+def compute_agreement(warped: Grey, mask: Mask, registered: Grey) -> tuple[float, int]:
     """Return the similarity of a result of :func:`align_pair`, and the number of textured windows."""
-    textured, agree = match_windows(blur_masked(warped, mask), blur_masked(small, mask), mask)
+    textured, agree = match_windows(blur_masked(warped, mask), blur_masked(registered, mask), mask)
     count = int(textured.sum())
     return (float(int(agree.sum()) / count) if count else 0.0), count
 
 
-def compute_crossing_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
+def compute_crossing_agreement(warped: Grey, mask: Mask, registered: Grey) -> tuple[float, int]:
     """Return the similarity in windows in which gradients cross, and the number of these windows that agree.
 
     The similarity is a fraction of the textured windows in which gradients cross in either image. A window agrees if
     its pixels agree and gradients cross in both images.
     """
-    pictures = blur_masked(warped, mask), blur_masked(small, mask)
+    pictures = blur_masked(warped, mask), blur_masked(registered, mask)
     textured, agree = match_windows(*pictures, mask)
     if not textured.size:
         return 0.0, 0
@@ -257,8 +257,8 @@ def _find_crossing_gradients(picture: Floats, inner: Mask) -> Mask:
 
 def is_gradient(aligned: AlignedPair) -> bool:
     """Return True if the shared part is little more than a brightness gradient. Many unrelated images share one."""
-    _, mask, small = aligned
-    grey = blur_masked(small, np.ones(small.shape, np.bool_))
+    _, mask, registered = aligned
+    grey = blur_masked(registered, np.ones(registered.shape, np.bool_))
     bends = np.abs(grey[2:, 1:-1] + grey[:-2, 1:-1] + grey[1:-1, 2:] + grey[1:-1, :-2] - 4 * grey[1:-1, 1:-1])
     inside = bends[mask[1:-1, 1:-1]]
     return not inside.size or float(np.quantile(inside, BEND_QUANTILE)) < MAX_BEND

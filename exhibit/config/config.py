@@ -67,8 +67,8 @@ class Config:
         allowed_hosts: Additional host names of the web interface; the host of `public_url`, `web_host` and localhost
             are always allowed.
         proxies: Number of your own proxies in front of the web interface, one behind another. Exhibit trusts the same
-            number of addresses at the end of `X-Forwarded-For` to identify visitors, for the limits of sign-ins and
-            links and for `metrics_networks`; with 0, all visitors behind a proxy count as one.
+            number of addresses at the end of `X-Forwarded-For` to identify visitors, for the rate limits of
+            sign-ins and public links and for `metrics_networks`; with 0, all visitors behind a proxy count as one.
         sign_up: Who can create an account: `invitation` (a member or the operator sends it) or `open` (anyone with a
             verified email address, who can then add an owner). `open` requires `mail_url`.
         passkey_roots: File of root certificates (PEM) of passkey manufacturers, or a folder of such files named
@@ -126,7 +126,7 @@ class Config:
         recapture_days: Days until the pages of open and confirmed cases are visited again. The interval doubles while
             nothing changes, up to eight times this. 0: pages are visited once.
         anchors: Outside timestamp services, one `[[anchors]]` table for each; see below.
-        witnesses_needed: Number of different timestamp services with complete receipts that a bundle needs to be shown
+        timestamps_needed: Number of different timestamp services with complete receipts that a bundle needs to be shown
             as timestamped. Missing receipts do not block anything.
         direct_stamps_a_day: Number of bundles in 24 hours whose seal digest is also timestamped directly by each
             timestamp authority, so that `openssl` alone verifies `data/manifest.json`. All others rely on the
@@ -195,7 +195,7 @@ class Config:
     capture_browser: str = setting("", values.parse_text)
     recapture_days: int = setting(7, values.build_integer_parser(0, 3_650))
     anchors: tuple[AnchorConfig, ...] = ()
-    witnesses_needed: int = setting(1, values.build_integer_parser(1, 64))
+    timestamps_needed: int = setting(1, values.build_integer_parser(1, 64))
     direct_stamps_a_day: int = setting(100, values.build_integer_parser(0))
     languages: tuple[str, ...] = setting(("en", "zh-hans"), values.parse_languages)
     time_zone: str = setting("UTC", values.parse_time_zone)

@@ -96,7 +96,7 @@ def _start_process(factory: Callable[[Setting], State], setting: Setting, scratc
 
 
 def _end_with_parent(scratch: str) -> None:
-    """Wait for the end of the parent; if it was killed, remove its folder of temporary files."""
+    """Wait until the parent has ended, remove its folder of temporary files, and end this process."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         shutil.rmtree(scratch, ignore_errors=True)

@@ -99,7 +99,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """An invitation link that can be used once: to become a member of an owner or, without an owner, the operator.
+    """A link that can be used once, to become a member of an owner, or the operator if ``owner`` is null.
 
     Only the SHA-256 digest of the link's secret is stored.
     """

@@ -112,7 +112,7 @@ def _observe_page(
         picture = _to_visit_result(visitor.visit(picture_url, headers, max_bytes, remaining, cookies=cookies))
     body = page.body if page.is_served else None
     return VisitStatement(
-        asked_by=partner.origin,
+        requested_by=partner.origin,
         challenge=challenge,
         page=_to_visit_result(page),
         picture=picture,

@@ -121,7 +121,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
 
 
 def _is_explained(partner: Partner, checkpoint: SignedCheckpoint) -> bool:
-    """Return True if the log has no unexplained larger checkpoint, or ``checkpoint`` is that checkpoint.
+    """Return True unless the partner signed a larger checkpoint, other than this one, that its log does not contain.
 
     A different checkpoint of the same size is stored as a fork.
     """

@@ -113,7 +113,7 @@ def set_captures(row: Partner, *, is_requested: bool | None = None, visits: int 
             captures=row.captures if is_requested is None else is_requested,
             visits=row.visits if visits is None else visits,
         )
-        details = {"name": row.name, "log": row.log_key, "asked": row.captures, "visits": row.visits}
+        details = {"name": row.name, "log": row.log_key, "requests": row.captures, "visits": row.visits}
         audit_log.log_change("captures with a partner", by=by, details=details)
 
 
@@ -192,7 +192,7 @@ def spend_queries(partner: Partner, queries: int, query_type: str) -> Agreement:
     row = get_newest_agreement(partner)
     if row is None:
         raise RefusedError("There is no agreement that allows this partner to search.", reason="agreement")
-    details = {"agreement": row.pk, "partner": partner.name, "asked": queries, "what": query_type}
+    details = {"agreement": row.pk, "partner": partner.name, "requests": queries, "what": query_type}
     fault = _get_end_reason(row)
     if fault is None:
         with transaction.atomic():
@@ -212,7 +212,7 @@ def spend_queries(partner: Partner, queries: int, query_type: str) -> Agreement:
 def log_search(partner: Partner, counts: dict[str, int]) -> None:
     """Log a blind search at a partner, with the numbers of queries and matches."""
     with transaction.atomic():
-        audit_log.log_change("blind search asked", by="", details={"partner": partner.name, **counts})
+        audit_log.log_change("blind search queried", by="", details={"partner": partner.name, **counts})
 
 
 def _get_end_reason(row: Agreement) -> str | None:

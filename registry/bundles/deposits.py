@@ -159,7 +159,7 @@ def _build_facts(services: Services, work: Work, number: int) -> CaseFacts:
         matches=(),
         licence_check=LicenceCheckFacts(written_at, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
-        witnesses=list_timestamps(checkpoint),
+        timestamps=list_timestamps(checkpoint),
         not_checked=(),
         made_with=describe_environment(services.config.time_zone),
     )

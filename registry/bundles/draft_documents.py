@@ -44,7 +44,7 @@ def render_draft_document(services: Services, bundle: Bundle, kind: str, languag
         facts=load_sealed_facts(services, sealed_bundle),
         manifest=sealed_bundle.manifest,
         sequence=get_sequence(bundle.submission_id),
-        witnesses=list_bundle_timestamps(bundle),
+        timestamps=list_bundle_timestamps(bundle),
         networks=_load_network_records(services, sealed_bundle.manifest),
         made_at=now(),
         file_name=get_bundle_file_name(bundle),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     EVIDENCE,
     Capture,
     owner="case__owner",
-    asked={"case__bundles__state__in": ("queued", "running")},
+    requested={"case__bundles__state__in": ("queued", "running")},
 )
 def capture(services: "Services", ids: Sequence[int]) -> None:
     """Visit pages again and store their responses."""
@@ -38,7 +38,7 @@ def seal(services: "Services", ids: Sequence[int]) -> None:
 
 
 @job(gettext_noop("pending timestamp receipts"), DEFAULT, AnchorReceipt, batch=50)
-def witness(services: "Services", ids: Sequence[int]) -> None:
+def timestamp(services: "Services", ids: Sequence[int]) -> None:
     """Request pending receipts from timestamp services."""
     from registry.bundles.timestamp_requests import request_timestamps
 

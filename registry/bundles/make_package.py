@@ -244,7 +244,7 @@ def render_contents_files(services: Services, package: Package, made_at: datetim
 def _format_contents_header(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
     yield wording.render(f"package.{package.recipient}")
     yield ""
-    values = {"time": wording.format_both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    values = {"time": wording.format_both_times(made_at), "by": package.requested_by, "owner": package.owner.name}
     yield wording.render("package.made", **values)
     if package.recipient == Recipient.OTHER_SIDE:
         phrase = "withheld" if package.reason else "withheld_silently"
@@ -300,7 +300,7 @@ def _describe_bundle(
     for timestamp in timestamps:
         yield "  " + _describe_timestamp(timestamp, wording)
     if not timestamps:
-        yield "  " + wording.render("package.no_witness")
+        yield "  " + wording.render("package.no_timestamp")
 
 
 def _describe_timestamp(timestamp: TimestampFacts, wording: Wording) -> str:

@@ -71,7 +71,7 @@ class Package(Numbered, Claimable):
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="packages")
     recipient = models.CharField(max_length=10, choices=Recipient.choices)
     reason = models.TextField(blank=True, help_text="reason for withholding originals, stated in the copies")
-    asked_by = models.CharField(max_length=300)
+    requested_by = models.CharField(max_length=300)
     bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
     created_at = models.DateTimeField(auto_now_add=True)
     progress = models.JSONField(default=dict, blank=True, help_text="{of}: number of bundles, set at the start")

@@ -62,7 +62,9 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
                 sentence, hint=_("A case is sealed after a member decides that the use is not licensed.")
             )
         number = get_next_number(Package.objects.filter(owner=owner))
-        package = Package.objects.create(owner=owner, number=number, recipient=recipient, reason=reason, asked_by=by)
+        package = Package.objects.create(
+            owner=owner, number=number, recipient=recipient, reason=reason, requested_by=by
+        )
         package.bundles.set(newest_by_case.values())
     return package
 

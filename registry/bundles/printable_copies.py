@@ -91,7 +91,7 @@ def make_volume(
         owner=package.owner.name,
         recipient=package.recipient,
         reason=package.reason,
-        requested_by=package.asked_by,
+        requested_by=package.requested_by,
         made_at=now(),
         software=build_software_facts(),
         volume=0 if is_only_volume else volume.number,

@@ -16,7 +16,7 @@ def collect_proofs(services: Services, bundle: Bundle, sealed_bundle: SealedCase
     proofs = Proofs()
     if checkpoint is not None and bundle.submission is not None:
         proofs = build_proofs(services, bundle.submission, checkpoint, facts)
-    direct_receipts = bundle.receipts.exclude(proof=None).order_by("witness")
+    direct_receipts = bundle.receipts.exclude(proof=None).order_by("service")
     timestamps = tuple(AnchorProof(sealed_bundle.seal_digest, to_receipt(row)) for row in direct_receipts)
     rows = bundle.countersignatures.select_related("key").order_by("pk")
     countersignatures = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
@@ -26,5 +26,5 @@ def collect_proofs(services: Services, bundle: Bundle, sealed_bundle: SealedCase
 def list_bundle_timestamps(bundle: Bundle) -> tuple[TimestampFacts, ...]:
     """Return the state of each timestamp service's receipt for a bundle."""
     checkpoint = get_best_checkpoint(bundle.submission_id)
-    direct_timestamps = [to_timestamp_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    direct_timestamps = [to_timestamp_facts(row, "manifest") for row in bundle.receipts.order_by("service")]
     return (*direct_timestamps, *list_timestamps(checkpoint))

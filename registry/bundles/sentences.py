@@ -19,8 +19,8 @@ AGREEMENT = _(
     "In areas where both pictures have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree."
 )
 VISIBLE_PART = _(
-    "Small details show the same content in about %(share)s of the common area; the rest is covered, "
-    "removed or changed."
+    "In about %(share)s of the common area, small details are the same in both pictures; in the rest, content is "
+    "covered, removed or changed."
 )
 SURVIVAL_GRADE = _("Share of the registered picture that remains: grade %(grade)s on a scale of 0 to 5.")
 ADAPTATION_NOTE = _(

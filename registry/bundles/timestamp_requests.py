@@ -61,9 +61,9 @@ def request_timestamps(services: Services, ids: Sequence[int]) -> None:
     for row in sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _EARLIEST_TIME, row.pk)):
         if not steps.filter_own_claim(row).exists():
             continue  # The batch took too long, and another worker has claimed the row.
-        anchor = anchors.get((row.kind, row.witness))
+        anchor = anchors.get((row.kind, row.service))
         if anchor is None:
-            steps.postpone(row, now() + UNCONFIGURED_INTERVAL, f"The service {row.witness} is no longer configured.")
+            steps.postpone(row, now() + UNCONFIGURED_INTERVAL, f"The service {row.service} is no longer configured.")
             continue
         if time.monotonic() > deadline:
             steps.postpone(row, now())
@@ -73,7 +73,7 @@ def request_timestamps(services: Services, ids: Sequence[int]) -> None:
             anchor.kind, anchor.name, get_next_request_kind(row)
         )
         if outage is None:
-            outage = _send_request(row, anchor, services.config.witnesses_needed)
+            outage = _send_request(row, anchor, services.config.timestamps_needed)
         else:  # A further request would probably time out as well and delay the others.
             steps.postpone(row, *outage)
         if outage is not None:
@@ -87,7 +87,7 @@ def complete_timestamps(services: Services) -> int:
         kind="rfc3161", state=StepState.DONE, completed_at__gte=now() - REVOCATION_LIST_PERIOD
     )
     for anchor in get_anchors(services):
-        for row in recent_receipts.filter(kind=anchor.kind, witness=anchor.name).iterator(chunk_size=100):
+        for row in recent_receipts.filter(kind=anchor.kind, service=anchor.name).iterator(chunk_size=100):
             receipt = to_receipt(row)
             with contextlib.suppress(ExhibitError):  # The next run requests them again.
                 upgraded_receipt = anchor.upgrade(row.digest, receipt)

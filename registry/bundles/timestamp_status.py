@@ -31,7 +31,7 @@ class TimestampCount:
     """Numbers of distinct timestamp services: completed, requested, and required by the operator."""
 
     complete: int
-    asked: int
+    requested: int
     needed: int
 
     @property
@@ -62,7 +62,7 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
         timestamped_rows = []
     else:
         complete_receipts = AnchorReceipt.objects.filter(checkpoint=receipt.checkpoint, state=StepState.DONE)
-        is_sufficient = complete_receipts.values("kind", "witness").distinct().count() >= needed
+        is_sufficient = complete_receipts.values("kind", "service").distinct().count() >= needed
         covered_rows = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
         timestamped_rows = [
             row for row in covered_rows.order_by("pk") if is_sufficient or _count_for_bundle(row, needed).enough
@@ -70,7 +70,7 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
     for row in timestamped_rows:
         if Bundle.objects.filter(pk=row.pk, timestamped_at=None).update(timestamped_at=now()):
             details = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
-            events.record_event(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
+            events.record_event(row.case.owner, EventKind.BUNDLE_TIMESTAMPED, details)
 
 
 def _count_for_bundle(row: Bundle, needed: int) -> TimestampCount:
@@ -98,7 +98,7 @@ def load_timestamp_statuses(bundles: Sequence[Bundle]) -> dict[int, tuple[Timest
     receipts_by_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     receipts_by_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
     receipts = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best_checkpoints.values())))
-    for row in receipts.select_related("checkpoint", "bundle").order_by("witness"):
+    for row in receipts.select_related("checkpoint", "bundle").order_by("service"):
         if row.checkpoint_id is not None:
             receipts_by_checkpoint[row.checkpoint_id].append(row)
         else:
@@ -119,7 +119,7 @@ def compute_median_waits() -> dict[ServiceKey, timedelta]:
     """Compute each service's median time from the checkpoint to its complete receipt, over recent receipts."""
     complete_receipts = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
     seconds_by_service: dict[ServiceKey, list[float]] = defaultdict(list)
-    rows = complete_receipts.order_by("-pk").values_list("kind", "witness", "completed_at", "checkpoint__made_at")
+    rows = complete_receipts.order_by("-pk").values_list("kind", "service", "completed_at", "checkpoint__made_at")
     for kind, service, completed_at, checkpoint_time in rows[:MAX_SAMPLES]:
         if completed_at is not None and checkpoint_time is not None:
             seconds_by_service[kind, service].append((completed_at - checkpoint_time).total_seconds())
@@ -136,7 +136,7 @@ def _build_status(
     if row.state == StepState.DONE:
         return TimestampStatus(facts)
     started_at = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at
-    typical_wait = typical_waits.get((row.kind, row.witness), KINDS[row.kind].usual_response_time)
-    service_state = availability.get((row.kind, row.witness))
+    typical_wait = typical_waits.get((row.kind, row.service), KINDS[row.kind].usual_response_time)
+    service_state = availability.get((row.kind, row.service))
     silence = (service_state.unresponsive_since, service_state.ask_after) if service_state is not None else (None, None)
     return TimestampStatus(facts, started_at + typical_wait if started_at else None, *silence)

@@ -112,7 +112,7 @@ def request_queries(services: Services, case: Case, *, by: str) -> list[ArchiveL
     if not places:
         raise NotFoundError(Sentence("This case has no public URL that could be sent to an archive."))
     with transaction.atomic():
-        shared_columns = {"case": case, "asked_by": by, "asked_at": now()}
+        shared_columns = {"case": case, "requested_by": by, "requested_at": now()}
         rows = [
             ArchiveLookup(sighting=place.first, **copy_columns(place.first, "page_key", "image_key"), **shared_columns)
             for place in places
@@ -120,10 +120,10 @@ def request_queries(services: Services, case: Case, *, by: str) -> list[ArchiveL
         ArchiveLookup.objects.bulk_create(rows, ignore_conflicts=True)
         queued_questions = list(case.archive_questions.filter(state=StepState.QUEUED).order_by("pk"))
         history.record_event(
-            case, "archive", by, ("archive-asked", {"archive": get_archive_name(get_archive_url(services))})
+            case, "archive", by, ("archive-queried", {"archive": get_archive_name(get_archive_url(services))})
         )
         log_entries.log_action(
-            case, "archive asked", by=by, archive=get_archive_url(services), places=len(queued_questions)
+            case, "archive queried", by=by, archive=get_archive_url(services), places=len(queued_questions)
         )
         services.enqueue(ArchiveLookup, [row.pk for row in queued_questions])
     return queued_questions

@@ -51,7 +51,9 @@ PHRASES: Mapping[str, str] = {
     "again-changed": Sentence("Page revisited, content changed:"),
     "again-unseen": Sentence("Page revisited, picture not seen:"),
     "again-removed": Sentence("Page revisited, picture removed:"),
-    "archive-asked": Sentence("Web archive queried for the earliest copies of these pages and pictures: %(archive)s."),
+    "archive-queried": Sentence(
+        "Web archive queried for the earliest copies of these pages and pictures: %(archive)s."
+    ),
     "archive-answered": Sentence("Response received from the web archive: %(archive)s."),
     "claim-answered": Sentence("A point of the claim check was answered:"),
     "notice-signed": Sentence("Notice %(number)s was signed."),

@@ -59,7 +59,9 @@ class Case(models.Model):
     agency = models.CharField(
         max_length=200, blank=True, db_default="", default="", help_text="agency last asked whether it sold a licence"
     )
-    asked_at = models.DateTimeField(null=True, blank=True, help_text="time since when the agency's reply is pending")
+    agency_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="time since when the agency's reply is pending"
+    )
 
     class Meta:
         constraints = [
@@ -72,7 +74,7 @@ class Case(models.Model):
             Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(is_related=True)),
             Index(fields=["owner", "decision", "number"], name="case_by_decision"),
             Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
-            Index(fields=["owner", "number"], name="case_asked", condition=Q(asked_at__isnull=False)),
+            Index(fields=["owner", "number"], name="case_agency_asked", condition=Q(agency_asked_at__isnull=False)),
             Index(fields=["assigned_to", "owner"], name="case_assigned", condition=Q(assigned_to__isnull=False)),
         ]
         ordering = ["owner", "number"]
@@ -239,8 +241,8 @@ class ArchiveLookup(Claimable):
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="+")
     page_key = models.BinaryField()
     image_key = models.BinaryField()
-    asked_by = models.CharField(max_length=300)
-    asked_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=300)
+    requested_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     elsewhere = models.JSONField(
         default=list, blank=True, help_text="list of statements; empty until the archive responds"

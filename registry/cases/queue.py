@@ -27,7 +27,7 @@ class CaseState(StrEnum):
     LICENSED = "licensed"
     DISMISSED = "dismissed"
     DISPUTED = "disputed"
-    AWAITING_RESELLER = "asked"
+    AWAITING_AGENCY = "awaiting-agency"
     RELATED = "related"
     LOOK_ALIKES = "look-alikes"
     ALL = "all"
@@ -83,7 +83,7 @@ _STATE_CONDITIONS = {
     CaseState.LICENSED: Q(decision=Case.Decision.LICENSED),
     CaseState.DISMISSED: Q(decision=Case.Decision.DISMISSED),
     CaseState.DISPUTED: Q(disputed_at__isnull=False),
-    CaseState.AWAITING_RESELLER: Q(asked_at__isnull=False),
+    CaseState.AWAITING_AGENCY: Q(agency_asked_at__isnull=False),
     CaseState.RELATED: Q(is_related=True),
     CaseState.LOOK_ALIKES: Q(is_pending=False, is_related=False, decision=Case.Decision.OPEN),
     CaseState.ALL: Q(),

@@ -92,10 +92,10 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
         case.captures.filter(state=StepState.QUEUED).update(not_before=None)  # postponed while the case was decided
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record_event(case, str(decision), by, (phrase, {}), *phrases, text=reason)
-    if case.asked_at is not None and decision in FINAL_DECISIONS:
-        update_row(case, asked_at=None)
+    if case.agency_asked_at is not None and decision in FINAL_DECISIONS:
+        update_row(case, agency_asked_at=None)
         history.record_event(case, "agency", by, ("agency-spared", {"agency": case.agency}))
-        log_entries.log_action(case, "agency asked no more", by=by, agency=case.agency)
+        log_entries.log_action(case, "agency inquiry ended", by=by, agency=case.agency)
     log_content = {
         "case": case.pk,
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.DISMISSED,

@@ -237,7 +237,7 @@ def _has_captures(row: Inquiry) -> bool:
 def _has_enough(row: Inquiry) -> bool:
     """Return True if a run has reached its maximum number of captures or index requests."""
     limit = int(row.crawl.watch.budget.get("pages", 1_000))
-    return row.asked >= MAX_REQUESTS or row.crawl.frontier.filter(kind=CAPTURE)[:limit].count() >= limit
+    return row.requests >= MAX_REQUESTS or row.crawl.frontier.filter(kind=CAPTURE)[:limit].count() >= limit
 
 
 def _store_captures(row: Inquiry, domain: inquiries.Subject, page: CapturePage) -> bool:

@@ -263,7 +263,7 @@ def is_complete(crawl: Crawl, *, depth: int) -> bool:
     This requires that no URL is pending or left for a later run, that all scripts were run, and that no page was too
     deep for its links to be followed.
     """
-    if crawl.not_asked:
+    if crawl.skipped_pages:
         return False
     deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
     has_read_all = count_unrun_scripts([crawl])[crawl.pk] == 0 and not count_omissions(crawl)

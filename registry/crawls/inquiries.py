@@ -123,7 +123,7 @@ def store_results(
         if row is None:
             return False
         found_count = row.found + add_urls(row.crawl_id, new_urls)
-        update_row(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
+        update_row(row, found=found_count, requests=row.requests + 1, page=page, pages=pages, claimed_at=now())
         if finished_subject is not None:
             advance_past_subject(pk, finished_subject)
     return True

@@ -24,7 +24,7 @@ from registry.members import samples
 from registry.services.disk import is_disk_full
 from registry.services.services import Services
 
-SOURCE = (MANUAL, "pages that a person asked for")
+SOURCE = (MANUAL, "pages requested by a person")
 MAX_URL_LENGTH = 2_000
 BUDGET = {"depth": 0, "images": 2_000, "bytes": 500_000_000, "seconds": 3_600, **RENDERING}
 """Budget of a run, which visits pages added while it is running."""

@@ -72,7 +72,7 @@ class Crawl(models.Model):
     sampled = models.BooleanField(
         default=False, db_default=False, help_text="the sample of unchanged pages has been visited"
     )
-    not_asked = models.JSONField(
+    skipped_pages = models.JSONField(
         default=dict,
         db_default={},
         blank=True,
@@ -375,7 +375,7 @@ class Inquiry(Claimable):
     pages = models.PositiveIntegerField(default=0, help_text="results requested for the current subject")
     left = models.PositiveIntegerField(help_text="number of subjects that may still be searched")
     allowed = models.PositiveIntegerField(null=True, blank=True, help_text="number of subjects at the start")
-    asked = models.PositiveIntegerField(default=0, help_text="number of requests with a response")
+    requests = models.PositiveIntegerField(default=0, help_text="number of requests with a response")
     found = models.PositiveIntegerField(default=0, help_text="number of picture URLs received")
     outcome = models.CharField(
         max_length=20, blank=True, help_text="reason why it ended before all subjects were searched"
@@ -424,7 +424,7 @@ class Revisit(models.Model):
     dense = models.FloatField(null=True, blank=True, help_text="share of the thumbnail's pixels that agree")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.WAITING)
     sentence = SentenceField(blank=True)
-    asked_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

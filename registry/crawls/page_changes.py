@@ -89,7 +89,7 @@ _HAS_MATCH = """coalesce(leads_to, known.key) IN (
 )"""
 _IN_REACH = """
     known.watch_id = %(watch)s AND known.depth <= %(depth)s AND NOT EXISTS (
-        SELECT FROM registry_frontierurl AS asked WHERE asked.crawl_id = %(crawl)s AND asked.key = known.key
+        SELECT FROM registry_frontierurl AS queued WHERE queued.crawl_id = %(crawl)s AND queued.key = known.key
     )
 """
 _HOST = "split_part(known.url, '/', 3)"
@@ -175,7 +175,7 @@ def count_skipped_pages(crawl_id: int) -> None:
         for authority, is_stated, pages in rows:
             if _get_domain(authority) in domains:
                 counts["stated" if is_stated else "unchanged"] += pages
-        update_row(crawl, not_asked={reason: pages for reason, pages in counts.items() if pages})
+        update_row(crawl, skipped_pages={reason: pages for reason, pages in counts.items() if pages})
     _carry_over(crawl)
 
 
@@ -425,9 +425,11 @@ def _list_previous_sitemaps_and_feeds(crawl: Crawl) -> list[NewUrl]:
     """Return the previous run's sitemaps and feeds, because the pages that link to them may be skipped this time."""
     if (previous_crawl := _find_previous_crawl(crawl)) is None:
         return []
-    lists = previous_crawl.frontier.filter(kind__in=("sitemap", "feed"))
-    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_list_failed_keys(previous_crawl)))
-    rows = lists.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
+    sitemaps_and_feeds = previous_crawl.frontier.filter(kind__in=("sitemap", "feed"))
+    sitemaps_and_feeds = sitemaps_and_feeds.filter(
+        ~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_list_failed_keys(previous_crawl))
+    )
+    rows = sitemaps_and_feeds.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
     return [
         NewUrl(url, kind, depth)
         for url, depth, kind in rows

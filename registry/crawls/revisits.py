@@ -81,7 +81,7 @@ def request_pictures_again(owner_id: int, registered_picture: int, candidates: S
         Revisit(
             owner_id=owner_id, registered_id=registered_picture, found_id=candidate.picture, crawl=crawl,
             hamming=candidate.hamming,
-            inliers=candidate.inliers, dense=candidate.dense, asked_at=current_time,
+            inliers=candidate.inliers, dense=candidate.dense, requested_at=current_time,
         )
         for candidate in new_candidates
     ]  # fmt: skip

@@ -51,7 +51,7 @@ def _continue_inquiry(services: Services, row: Inquiry) -> None:
     except NotFoundError:
         inquiries.end_inquiry(row.pk, "no-service")
         return
-    deadline = time.monotonic() + (WORK_SECONDS if row.asked else 0.0)
+    deadline = time.monotonic() + (WORK_SECONDS if row.requests else 0.0)
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()

@@ -21,7 +21,7 @@ class EventKind(models.TextChoices):
     """A member or the licence ledger decided a case, or reopened it."""
     BUNDLE_SEALED = "bundle.sealed", _("Evidence sealed")
     """The evidence of a case was sealed."""
-    BUNDLE_WITNESSED = "bundle.timestamped", _("Sealed evidence timestamped by the required number of services")
+    BUNDLE_TIMESTAMPED = "bundle.timestamped", _("Sealed evidence timestamped by the required number of services")
     """Enough timestamp services have responded completely."""
     KNOWN_COPY_MISSED = "watch.missed-known-copy", _("Known copy missed by a watch")
     """A watch missed a known copy."""

@@ -54,7 +54,7 @@ class PasskeyQuestion(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     statement = models.JSONField(help_text="signed content; its digest is the challenge")
     challenge = DigestField(unique=True)
-    asked_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
     answer = models.TextField(blank=True, help_text="canonical JSON, set after use")
     key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     entry = models.OneToOneField(
@@ -67,4 +67,4 @@ class PasskeyQuestion(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["user", "asked_at"], name="passkey_question_age")]
+        indexes = [models.Index(fields=["user", "requested_at"], name="passkey_question_age")]

@@ -52,19 +52,21 @@ def create_signature_request(
     owner: Owner, user: User, action: PasskeyAction, subject: Mapping[str, Any], site: str
 ) -> PasskeyQuestion:
     """Store a signature request for a user's passkey on a website, and delete the user's expired requests."""
-    asked_at = now()
+    requested_at = now()
     statement = SignedDecision(
-        action, owner.name, dict(subject), user.get_username(), site, asked_at, secrets.token_bytes(32)
+        action, owner.name, dict(subject), user.get_username(), site, requested_at, secrets.token_bytes(32)
     )
-    PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=asked_at - MAX_DECISION_AGE).delete()
-    columns = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": asked_at}
+    PasskeyQuestion.objects.filter(
+        user=user, entry=None, answer="", requested_at__lt=requested_at - MAX_DECISION_AGE
+    ).delete()
+    columns = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "requested_at": requested_at}
     return PasskeyQuestion.objects.create(owner=owner, user=user, **columns)
 
 
 def get_signature_request(user: User, challenge: bytes) -> PasskeyQuestion:
     """Return a user's signature request; raises ``InvalidRequestError`` if it is unknown, expired or another user's."""
     row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
-    if row is None or now() - row.asked_at > MAX_DECISION_AGE:
+    if row is None or now() - row.requested_at > MAX_DECISION_AGE:
         raise InvalidRequestError(
             Sentence("The passkey response is too old, has already been used, or belongs to another user."),
             hint=_RETRY_HINT,
@@ -125,7 +127,7 @@ def requires_passkey(
         action,
         dict(subject),
     )
-    if not is_matching or now() - response.question.asked_at > MAX_DECISION_AGE:
+    if not is_matching or now() - response.question.requested_at > MAX_DECISION_AGE:
         raise InvalidRequestError(
             Sentence("The passkey signed different content, or signed too long ago."), hint=_RETRY_HINT
         )

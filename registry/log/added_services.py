@@ -138,7 +138,7 @@ def _test_and_store(services: Services, row: AddedTimestampService) -> AddedTime
         with transaction.atomic():
             row.save(force_insert=True)
             log_details = {"name": name, "kind": row.kind, "urls": redact_urls(settings)}
-            audit_log.log_change("witness added", by=row.added_by, details=log_details)
+            audit_log.log_change("timestamp service added", by=row.added_by, details=log_details)
     except DuplicateError as error:
         raise InvalidRequestError(f"The timestamp service {name} already exists.") from error
     return row
@@ -155,4 +155,4 @@ def remove_timestamp_service(name: str, *, by: str) -> None:
         count, _ = AddedTimestampService.objects.filter(name=name).delete()
         if not count:
             raise NotFoundError(f"No timestamp service {name} was added.", hint="Edit exhibit.toml to remove others.")
-        audit_log.log_change("witness removed", by=by, details={"name": name})
+        audit_log.log_change("timestamp service removed", by=by, details={"name": name})

@@ -104,7 +104,7 @@ class AnchorReceipt(Claimable):
     """
 
     kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
+    service = models.CharField(max_length=100)
     development = models.BooleanField(default=False)
     checkpoint = models.ForeignKey(
         LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
@@ -127,7 +127,7 @@ class AnchorReceipt(Claimable):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
+        constraints = [models.UniqueConstraint(fields=["kind", "service", "digest"], name="anchor_receipt_identity")]
         indexes = [
             models.Index(fields=["not_before"], name="anchor_receipt_unfinished", condition=~models.Q(state="done"))
         ]
@@ -143,7 +143,7 @@ class TimestampServiceState(models.Model):
         UPGRADE = "upgrade"
 
     kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
+    service = models.CharField(max_length=100)
     question = models.CharField(max_length=8, choices=RequestKind.choices, default=RequestKind.SUBMIT)
     answered_at = models.DateTimeField(null=True, blank=True)
     unresponsive_since = models.DateTimeField(null=True, blank=True)
@@ -152,4 +152,6 @@ class TimestampServiceState(models.Model):
     error = SentenceField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "service", "question"], name="timestamp_service_state_identity")
+        ]

@@ -130,7 +130,7 @@ def _list_checkpoints(
     """Return a bundle's checkpoints: its own, those in its facts that list timestamp services, and the renewing one."""
     notes = {proof.checkpoint: proof.size for _, proof in list_log_proofs(facts) if proof.checkpoint != checkpoint.note}
     rows = LogCheckpoint.objects.filter(size__in=notes.values(), note__in=notes).order_by("size")
-    fact_checkpoints = rows if facts.witnesses else ()
+    fact_checkpoints = rows if facts.timestamps else ()
     return [checkpoint, *fact_checkpoints, *([] if renewing_checkpoint is None else [renewing_checkpoint])]
 
 
@@ -149,26 +149,26 @@ def _build_renewal(services: Services, checkpoint: LogCheckpoint, renewing_check
 
 def _list_receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
     digest = compute_checkpoint_digest(checkpoint.note)
-    rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
+    rows = checkpoint.receipts.exclude(proof=None).order_by("service")
     return [AnchorProof(digest, to_receipt(row)) for row in rows]
 
 
 def list_timestamps(checkpoint: LogCheckpoint | None) -> tuple[TimestampFacts, ...]:
     """Return the timestamp services of a checkpoint with their states; empty without a checkpoint."""
-    rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
+    rows = () if checkpoint is None else checkpoint.receipts.order_by("service")
     return tuple(to_timestamp_facts(row, "checkpoint") for row in rows)
 
 
 def to_timestamp_facts(row: AnchorReceipt, subject: str) -> TimestampFacts:
     """Convert a receipt's row to facts about a timestamp of the ``manifest`` or of the ``checkpoint``."""
-    state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
-    return TimestampFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
+    state = "complete" if row.state == StepState.DONE else "requested" if row.proof is None else "pending"
+    return TimestampFacts(row.kind, row.service, row.development, state, subject, row.time, row.qualified)
 
 
 def to_receipt(row: AnchorReceipt) -> Receipt:
     """Convert a row to the receipt type of the ports."""
     return Receipt(
-        **copy_columns(row, "kind", "witness", "development", "time"),
+        **copy_columns(row, "kind", "service", "development", "time"),
         state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
         proof=bytes(row.proof or b""),
         material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),

@@ -211,7 +211,7 @@ class _CheckpointVerifier:
             self._result.add_problem(f"{description} differs from its signed note.")
         note_digest = Digest.from_bytes(row.note.encode())
         for receipt in AnchorReceipt.objects.filter(checkpoint=row).exclude(digest=note_digest):
-            self._result.add_problem(f"{description}: {receipt.witness} timestamped another digest.")
+            self._result.add_problem(f"{description}: {receipt.service} timestamped another digest.")
 
 
 def _check_unsequenced(result: ReplayResult) -> None:

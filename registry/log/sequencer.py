@@ -52,4 +52,4 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
 def get_or_create_receipt(anchor: Anchor, digest: Digest, **subject: Model) -> tuple[AnchorReceipt, bool]:
     """Return the receipt of a timestamp service for a digest, and True if this call created it."""
     defaults = {"development": anchor.development, **subject}
-    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=defaults)
+    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, service=anchor.name, digest=digest, defaults=defaults)

@@ -47,7 +47,7 @@ def get_outage(kind: str, service: str, request_kind: RequestKind) -> tuple[date
 
     Returns ``None`` if a request may be sent now.
     """
-    states = TimestampServiceState.objects.filter(kind=kind, witness=service, question=request_kind)
+    states = TimestampServiceState.objects.filter(kind=kind, service=service, question=request_kind)
     row = states.filter(ask_after__gt=now()).first()
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
@@ -58,7 +58,7 @@ def record_response(kind: str, service: str, request_kind: RequestKind, error: s
     if not error:
         new_state["answered_at"] = now()
     TimestampServiceState.objects.update_or_create(
-        kind=kind, witness=service, question=request_kind, defaults=new_state
+        kind=kind, service=service, question=request_kind, defaults=new_state
     )
 
 
@@ -71,7 +71,7 @@ def record_no_response(
     """
     with transaction.atomic():
         states = TimestampServiceState.objects.select_for_update()
-        row, _ = states.get_or_create(kind=kind, witness=service, question=request_kind)
+        row, _ = states.get_or_create(kind=kind, service=service, question=request_kind)
         pause = min(FIRST_PAUSE * 2 ** min(row.failures, 10), max_pause)
         row.failures += 1
         row.unresponsive_since = row.unresponsive_since or now()
@@ -83,11 +83,11 @@ def record_no_response(
 def load_availability() -> Mapping[tuple[str, str], Availability]:
     """Return the availability of every timestamp service that was ever requested, by kind and name."""
     open_rows = AnchorReceipt.objects.exclude(state=StepState.DONE)
-    counts = open_rows.values_list("kind", "witness").annotate(count=Count("pk"))
+    counts = open_rows.values_list("kind", "service").annotate(count=Count("pk"))
     pending_counts = {(kind, service): count for kind, service, count in counts}
     states: dict[tuple[str, str], list[TimestampServiceState]] = defaultdict(list)
     for row in TimestampServiceState.objects.order_by("question"):
-        states[row.kind, row.witness].append(row)
+        states[row.kind, row.service].append(row)
     return {
         key: _combine_states(states.get(key, []), pending_counts.get(key, 0))
         for key in sorted({*pending_counts, *states})

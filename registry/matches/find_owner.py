@@ -160,7 +160,7 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     )
     facts = {"verdict": str(result.verdict), "works": [claim.work.public_name for claim in result.claims]}
     details = {"digest": features.digest.hex, **facts}
-    submit_entry(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
+    submit_entry(EntryType.ACCESS, {"way": "lookup", "what": "whose picture it is"}, details=details)
     return result
 
 

@@ -179,7 +179,7 @@ def _continue_search(services: Services, search: WorkSearch, deadline: float) ->
         revisits.request_pictures_again(search.row.work.owner_id, search.row.picture_id, revisit_candidates)
         if contributed_urls:
             revisits.queue_visits(search.row.work.owner_id, contributed_urls)
-        _save_progress(search, expired=len(expired_pictures), asked_again=len(revisit_candidates))
+        _save_progress(search, expired=len(expired_pictures), requested_again=len(revisit_candidates))
         steps.finish(WorkPicture, [search.row.pk])
 
 

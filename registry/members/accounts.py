@@ -21,7 +21,7 @@ from registry.members import devices, invitations, tokens
 MAX_SLUG_LENGTH = 50
 MAX_NAME_LENGTH = 200
 OWNER_OPTIONS = {
-    "derived": "derived works asked for", "passkeys": "passkeys asked for", "web_archive": "web archive asked for",
+    "derived": "derived works requested", "passkeys": "passkeys required", "web_archive": "web archive used",
 }  # fmt: skip
 """Options of an owner and their names in the log."""
 

@@ -32,7 +32,7 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
             _("Enter the name of the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME_LENGTH}
         )
     with lock_row(case) as row:
-        if row.asked_at is not None:
+        if row.agency_asked_at is not None:
             raise ConflictError(Sentence("A question to %(agency)s is already open.", agency=row.agency))
         if row.decision in FINAL_DECISIONS:
             raise ConflictError(
@@ -40,7 +40,7 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
                     "Case %(number)s is licensed or dismissed, so no agency needs to be contacted.", number=row.number
                 )
             )
-        update_row(row, agency=agency, asked_at=now())
+        update_row(row, agency=agency, agency_asked_at=now())
         history.record_event(row, "agency", by, ("agency-asked", {"agency": agency}))
         log_entries.log_action(row, "agency asked", by=by, agency=agency)
 
@@ -58,9 +58,9 @@ def record_reply(case: Case, reply: str, *, by: str) -> None:
             _("The text is empty."), hint=_("Record the agency's reply, or that it did not reply.")
         )
     with lock_row(case) as row:
-        if row.asked_at is None:
+        if row.agency_asked_at is None:
             raise ConflictError(Sentence("No question to an agency is open for case %(number)s.", number=row.number))
-        update_row(row, asked_at=None)
+        update_row(row, agency_asked_at=None)
         history.record_event(row, "agency", by, ("agency-answered", {"agency": row.agency}), text=reply)
         log_entries.log_action(row, "agency answered", by=by, agency=row.agency, words=reply)
 

@@ -152,7 +152,7 @@ def check_not_paused(cases: Iterable[Case]) -> None:
     """
     cases = list(cases)
     for case in cases:
-        if case.asked_at is not None:
+        if case.agency_asked_at is not None:
             values = {"case": case.number, "agency": case.agency}
             raise InvalidRequestError(
                 Sentence(

@@ -30,8 +30,8 @@ class PartyLookup(Claimable):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="party_lookups")
     party = models.CharField(max_length=260)
-    asked_by = models.CharField(max_length=300)
-    asked_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=300)
+    requested_at = models.DateTimeField()
     answers: "models.JSONField[list[RdapRecord], list[RdapRecord]]" = models.JSONField(default=list, blank=True)
 
     class Meta:

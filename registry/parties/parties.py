@@ -163,7 +163,7 @@ def request_lookup(owner: Owner, name: str, *, by: str) -> PartyLookup:
     """
     get_party(owner, name)
     with transaction.atomic():
-        values = {"asked_by": by, "asked_at": now()}
+        values = {"requested_by": by, "requested_at": now()}
         rows = PartyLookup.objects.select_for_update(no_key=True)
         row, is_new = rows.get_or_create(owner=owner, party=name, defaults=values)
         if not is_new and is_outdated(row):
@@ -175,7 +175,7 @@ def is_outdated(row: PartyLookup | None) -> bool:
     """Return True if registries may be queried: no lookup exists, the last one failed, or it is over a day old."""
     if row is None or row.state == StepState.FAILED:
         return True
-    return row.state == StepState.DONE and row.asked_at < now() - MAX_LOOKUP_AGE
+    return row.state == StepState.DONE and row.requested_at < now() - MAX_LOOKUP_AGE
 
 
 def get_lookup(owner: Owner, name: str) -> PartyLookup | None:

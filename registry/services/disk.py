@@ -11,7 +11,7 @@ from exhibit.sentences import Sentence
 from registry.services.services import Services
 from registry.services.stores import parse_folder_url
 
-NEARLY_FULL_MESSAGE = Sentence("The disk is almost full. Processing continues when there is enough space.")
+NEARLY_FULL_MESSAGE = Sentence("The disk is almost full. Processing is paused, and resumes when there is enough space.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Registration:
     submission: LogSubmission
     entry: int | None  # sequence number in the log, from 0; ``None`` until it is assigned
     checkpoint: LogCheckpoint | None  # the checkpoint over the entry with the most timestamps
-    witnesses: tuple[TimestampFacts, ...]  # timestamps of the checkpoint, by name of the service
+    timestamps: tuple[TimestampFacts, ...]  # timestamps of the checkpoint, by name of the service
 
 
 def list_later_submissions(work: Work) -> list[LogSubmission]:
@@ -81,7 +81,7 @@ def make_proof_files(services: Services, work: Work) -> dict[str, bytes]:
         [],
         ["", "Each receipt is a timestamp of the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"],
     )
-    for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
+    for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("service"), 1):
         receipt = to_receipt(row)
         name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
         files.update({name: receipt.proof, **dict(receipt.material)})
@@ -97,7 +97,7 @@ def _describe_receipt(name: str, receipt: Receipt) -> str:
     if receipt.time is not None:
         statement = f"confirms that the checkpoint existed no later than {format_rfc3339(receipt.time)}"
     note = " (test service, no legal weight)" if receipt.development else ""
-    return f"- {name}: {receipt.witness} {statement}{note}."
+    return f"- {name}: {receipt.service} {statement}{note}."
 
 
 def _write_readme(work: Work, sequence: int, size: int, receipt_lines: list[str]) -> str:

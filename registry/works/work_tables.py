@@ -158,8 +158,10 @@ def to_iso_date(text: str, order: str = "") -> str:
     :data:`DAY_ORDERS`) decides; without either, 01/02/2026 is invalid. The time of day is dropped.
     """
     plain = _TIME_OF_DAY.sub("", text)
-    if (last := _DATE_ENDING_IN_YEAR.fullmatch(plain)) is not None:
-        return _to_iso_day(last[4], *_order_month_and_day(int(last[1]), int(last[3]), last[2], order))
+    if (date_match := _DATE_ENDING_IN_YEAR.fullmatch(plain)) is not None:
+        return _to_iso_day(
+            date_match[4], *_order_month_and_day(int(date_match[1]), int(date_match[3]), date_match[2], order)
+        )
     match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
     if match is None:
         return ""

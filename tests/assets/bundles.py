@@ -312,7 +312,7 @@ def _build_facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
         matches=(_match_facts(registered, found_picture, work_data, found_data),),
         licence_check=LicenceCheckFacts(moment, 2, covered=False, result="No record covers it.", reasons=()),
         decision=DecisionFacts("confirmed", "Ann", moment, "A copy of my work.", demonstration=False),
-        witnesses=(),
+        timestamps=(),
         not_checked=("Who runs the site wasn't checked.",),
         calibrations=(build_calibration_facts(CALIBRATION, get_calibration_path(1)),),
         made_with=describe_environment("UTC"),

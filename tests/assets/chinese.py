@@ -31,7 +31,19 @@ _SAMPLE_WORDS = {
     "work",
 }
 """Names of people and pages in ``tests/assets/desk_scene.py``."""
-_CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
+_CODE = {
+    "foreground",
+    "crawl",
+    "default",
+    "evidence",
+    "files",
+    "match",
+    "upkeep",
+    "visits",
+    "pictures",
+    "prints",
+    "works",
+}
 """Names of queues and indexes on the command line."""
 _EXAMPLES = {"AT", "CH", "DE", "id", "secret"}
 """Example values shown to users."""

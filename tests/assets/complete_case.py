@@ -99,7 +99,7 @@ def whole_case(scene: Scene) -> Scene:
     facts = _complete_match(scene, facts, found_data)
     facts = replace(
         facts,
-        witnesses=(TimestampFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
+        timestamps=(TimestampFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
         left_out=(OmittedFileFacts(LEFT_OUT, "title-document", Digest.from_bytes(b"gone"), AbsenceCode.PURGED, now()),),
         licence_check=replace(facts.licence_check, checked_at=now(), reasons=("Licence 1 (Ben): it has ended.",)),
         decision=replace(facts.decision, at=now()),

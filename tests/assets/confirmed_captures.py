@@ -93,7 +93,7 @@ def lying_partner(log: Log, image: bytes, html: bytes = b"", /, **other: Any) ->
             "sha256": Digest.from_bytes(image).hex,
         }
         fields = {
-            "asked_by": requested["from"], "challenge": requested["challenge"], "language": "", "consent": False,
+            "requested_by": requested["from"], "challenge": requested["challenge"], "language": "", "consent": False,
             "page": {**visit, "url": requested["page"], "sha256": Digest.from_bytes(html).hex},
             "picture": {**visit, **picture},
             "text": Digest.from_bytes(extract_text(html)).hex, "accept_language": "", "content_language": "",
@@ -331,7 +331,7 @@ LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
         lambda bundle: bundle.seal_answers(bundle.answer_with(format="exhibit-cocapture/9")), "seen-twice:01-1",
             "failed",
     ),
-    "an answer to another log": (lambda bundle: bundle.seal_answers(bundle.answer_with(asked_by="d.example/log")),
+    "an answer to another log": (lambda bundle: bundle.seal_answers(bundle.answer_with(requested_by="d.example/log")),
         CHECK, "failed"),
     "an answer to another challenge": (lambda bundle: bundle.seal_answers(bundle.answer_with(challenge=bytes(32))),
         CHECK, "failed"),

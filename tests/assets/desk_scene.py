@@ -106,7 +106,7 @@ class Scene:
         invoice = NewInvoice("The Studio", "A Shop", "New licence", [DueAmount(now().date(), 4000)])
         self.invoice = issue_invoice(demand, invoice, by="Ann").name
         package = Package.objects.create(
-            owner=self.studio, number=1, recipient="court", asked_by="Ann", **package_fields
+            owner=self.studio, number=1, recipient="court", requested_by="Ann", **package_fields
         )
         package.bundles.add(self.bundle)
         self.link_token = create_link(self.studio, package, days=1, by="Ann")[1]

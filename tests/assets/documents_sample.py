@@ -175,7 +175,7 @@ def sample_match(registered: PictureFacts, found_picture: PictureFacts) -> Match
     return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, ("Aligned over 94%.",), *paths)
 
 
-def sample_witnesses() -> tuple[TimestampFacts, ...]:
+def sample_timestamps() -> tuple[TimestampFacts, ...]:
     """Return three timestamps: of an outside service, of a development service, and a pending one."""
     return (
         TimestampFacts("rfc3161", "Example Time Authority", False, "complete", "manifest", NOON),  # noqa: FBT003 - a field
@@ -231,7 +231,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
         matches=(sample_match(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON - timedelta(hours=1), 14, False, "No record covers this use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
-        witnesses=(),
+        timestamps=(),
         not_checked=("The site's own upload date was not checked.",),
         made_with=describe_environment("UTC"),
     )
@@ -271,7 +271,7 @@ def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[Repor
     if demonstration:
         facts = [replace(case, decision=decision) for case in facts]
     report_cases = tuple(
-        ReportCase(case, Digest.from_bytes(case.number.encode()), 2040, sample_witnesses()) for case in facts
+        ReportCase(case, Digest.from_bytes(case.number.encode()), 2040, sample_timestamps()) for case in facts
     )
     report = ReportFacts(
         title="Autumn watch",

@@ -133,5 +133,5 @@ def _create_studio(inline: SyncRunner) -> Owner:
 
 def create_pending_receipts(*digests: bytes, service: str = "moody", kind: str = "rfc3161") -> list[int]:
     """Create receipts that a timestamp service still owes, one for each of these bytes."""
-    rows = [AnchorReceipt(kind=kind, witness=service, digest=Digest.from_bytes(digest)) for digest in digests]
+    rows = [AnchorReceipt(kind=kind, service=service, digest=Digest.from_bytes(digest)) for digest in digests]
     return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]

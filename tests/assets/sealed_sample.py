@@ -7,7 +7,7 @@ from typing import Any
 from evidence.bundle.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.documents.drafts.layout import DraftInput, NetworkRecordFile
 from exhibit.digests import Digest
-from tests.assets.documents_sample import NOON, sample_case, sample_pictures, sample_witnesses
+from tests.assets.documents_sample import NOON, sample_case, sample_pictures, sample_timestamps
 
 NETWORK_PATH = "data/sightings/01/capture-1/network.json"
 NETWORK: dict[str, Any] = {
@@ -54,4 +54,4 @@ def sealed_sample(network: dict[str, Any] | None = None) -> DraftInput:
     matter = SealedMatter(case.owner.name, case.number, case.bundle)
     manifest = Manifest(matter, NOON, case.software, SealingKey("Ed25519", bytes(32), "operator"), files)
     record = NetworkRecordFile(NETWORK_PATH, Digest.from_bytes(b"{}"), NETWORK if network is None else network)
-    return DraftInput(case, manifest, 2040, sample_witnesses(), (record,), NOON, "studio-case-12-bundle-1.zip")
+    return DraftInput(case, manifest, 2040, sample_timestamps(), (record,), NOON, "studio-case-12-bundle-1.zip")

@@ -55,7 +55,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
     """An installation with a browser and timestamp services, and a matching trust list."""
     fingerprints.clear_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1, capture_browser="")
-    with running_timestamp_services(own, tmp_path / "witnesses") as (complete, trust):
+    with running_timestamp_services(own, tmp_path / "timestamps") as (complete, trust):
         runner = SyncRunner(complete)
         yield runner, trust
         assert isinstance(runner.services.capturer, BrowserCapturer)

@@ -65,7 +65,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
     """An installation that may crawl loopback and has timestamp services, and a matching trust list."""
     fingerprints.clear_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
-    with running_timestamp_services(own, tmp_path / "witnesses") as (complete, trust):
+    with running_timestamp_services(own, tmp_path / "timestamps") as (complete, trust):
         yield SyncRunner(complete), trust
     fingerprints.clear_cached_spaces()
 

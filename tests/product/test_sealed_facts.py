@@ -276,7 +276,7 @@ def test_unresponsive_timestamp_service_is_queried_once(inline: SyncRunner, monk
     monkeypatch.setattr("registry.log.anchors._AnchorCache.get", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
-        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.from_bytes(bytes([place])))
+        AnchorReceipt.objects.create(kind="rfc3161", service=name, digest=Digest.from_bytes(bytes([place])))
         for place, name in enumerate(names)
     ]
     request_timestamps(inline.services, [row.pk for row in rows])

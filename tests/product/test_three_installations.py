@@ -155,7 +155,7 @@ def test_two_installations_cosign_checkpoints_and_detect_a_split_history(open_fo
         wait_until(both_have_cosigned, seconds=120)
         (dead,) = [
             installation
-            for installation in a.command_line.api("GET", "/operator/witnesses")["items"]
+            for installation in a.command_line.api("GET", "/operator/timestamp-services")["items"]
             if installation["name"] == "d"
         ]
         assert dead["failing_since"]

@@ -119,7 +119,7 @@ def test_crash_during_timestamp_or_upgrade_loses_and_duplicates_nothing(open_fol
         rows = list(AnchorReceipt.objects.all())
         assert killed == KILLS
         assert [row.state for row in rows] == ["done"] * 3 * len(digests)
-        assert all(anchors[row.witness].verify(row.digest, to_receipt(row)) == row.time for row in rows)
+        assert all(anchors[row.service].verify(row.digest, to_receipt(row)) == row.time for row in rows)
         blocks = [verify_proof(bytes(row.proof or b""), row.digest) for row in rows if row.kind == "evm"]
         assert len(blocks) == len(digests)
         sent = ledger.chain.get_vm().state.get_nonce(EvmAccount(KEY).address)

@@ -28,8 +28,8 @@ __all__ = ["set_clock"]
 
 RECORDED_COLUMNS = frozenset(
     """
-    accepted_at added_at answered_at asked_at at began_at begun_at changed_at dismissed_at closed_at cosigned_at
-    asked_at created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
+    accepted_at added_at agency_asked_at answered_at at began_at begun_at changed_at dismissed_at closed_at cosigned_at
+    requested_at created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
     first_seen found_at given_at completed_at last_at last_login last_seen last_used_at licences_searched_at
     looked_at made_at measured_at noted_at opened_at paused_at proposed_at refused_at registered_at removed_at
     reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time told_at undone_at used_at used_from
@@ -84,7 +84,7 @@ def test_due_times_are_corrected_after_clock_was_a_year_ahead(inline: SyncRunner
     steps.claim(Picture, pictures, timedelta(minutes=10))
     steps.hold_up(Picture, pictures, "The disk is full.")
     TimestampServiceState.objects.create(
-        kind="evm", witness="w", question="submit", ask_after=now() + timedelta(hours=1)
+        kind="evm", service="w", question="submit", ask_after=now() + timedelta(hours=1)
     )
     sequence_log(inline.services)
     sign_checkpoint(inline.services)

@@ -12,7 +12,7 @@ from tools.run_tests import MAX_FLAKY
 FLAKY_TEST = """
 from pathlib import Path
 
-def test_that_passes_when_it_is_asked_again():
+def test_that_passes_when_it_is_requested_again():
     asked = Path("asked")
     before = asked.exists()
     asked.touch()
@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 
 @pytest.mark.parametrize("number", range({count}))
-def test_that_passes_when_it_is_asked_again(number):
+def test_that_passes_when_it_is_requested_again(number):
     asked = Path(f"asked-{{number}}")
     before = asked.exists()
     asked.touch()
@@ -53,7 +53,7 @@ def list_repeated_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
 def test_flaky_test_is_reported_and_does_not_fail_the_run(tmp_path: Path) -> None:
     ended = run_suite(tmp_path, "-n", "2", test_races=FLAKY_TEST)
     assert ended.returncode == 0, ended.stdout
-    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_requested_again"]
 
 
 @pytest.mark.long
@@ -68,7 +68,7 @@ def test_too_many_flaky_tests_fail_the_run(tmp_path: Path, count: int, code: int
 def test_test_failing_twice_fails_the_run(tmp_path: Path) -> None:
     ended = run_suite(tmp_path, test_races=FLAKY_TEST, test_broken=FAILING_TEST)
     assert ended.returncode == 1
-    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_requested_again"]
     assert "1 failed, 1 passed" in ended.stdout
 
 

@@ -378,14 +378,14 @@ def _measure_laws() -> Iterator[tuple[str, float, int]]:
 
     no_usage, durations = StepUsage(0, 0.0, 0.0, now()), load_usage_since(now() - timedelta(days=COST_PERIOD_DAYS))
     usage_by_step = {
-        step: durations.get(step, no_usage) for step in ("slice", "match", "register", "capture", "seal", "witness")
+        step: durations.get(step, no_usage) for step in ("slice", "match", "register", "capture", "seal", "service")
     }
     milliseconds = {step: 1000 * duration.processor_seconds for step, duration in usage_by_step.items()}
     pictures, cases = usage_by_step["match"].rows, usage_by_step["capture"].rows
     yield "fetch", milliseconds["slice"], pictures
     yield "match", milliseconds["match"], pictures
     yield "register", milliseconds["register"], usage_by_step["register"].rows
-    yield "capture", sum(milliseconds[step] for step in ("capture", "seal", "witness")), cases
+    yield "capture", sum(milliseconds[step] for step in ("capture", "seal", "service")), cases
     yield "case", MILLION * cases, pictures
     new_pictures = Picture.objects.filter(first_seen__date__gte=_get_period_start()).aggregate(
         mean=Avg("size"), count=Count("pk")

@@ -77,16 +77,16 @@ def check_damage(config: Config) -> Check:
 
 def check_timestamp_services(config: Config, added: int = 0) -> Check:
     """Check that there are enough timestamp services: those configured plus ``added``."""
-    count, required = len(config.anchors) + added, config.witnesses_needed
+    count, required = len(config.anchors) + added, config.timestamps_needed
     sentence = _("No timestamp service is configured. Only this installation's own log records the time.")
     if count:
         values = {"needed": required, "there": count}
         sentence = _("External timestamp services: %(needed)s required, %(there)s configured.") % values
     remedy = _(
         "Add a timestamp service on the operator's page under Timestamp services, or run: exhibit api "
-        "POST /operator/witnesses --field name=NAME"
+        "POST /operator/timestamp-services --field name=NAME"
     )
-    return Check("witnesses", count >= required, sentence, remedy if count < required else "", needed=False)
+    return Check("timestamps", count >= required, sentence, remedy if count < required else "", needed=False)
 
 
 def check_archive(config: Config, to_text: Callable[[str], str] = str) -> Iterator[Check]:

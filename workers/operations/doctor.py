@@ -59,9 +59,13 @@ def check_everything(config: Config) -> tuple[Check, ...]:
     installation_checks, added = _check_rows(config)
     machine_checks = check_machine(config, added)
     # The current response of a timestamp service replaces its last recorded one.
-    installation_checks = tuple(check for check in installation_checks if not check.name.startswith("witness "))
-    if any(check.name.startswith("witness ") and not check.ok for check in machine_checks):
-        installation_checks = tuple(check for check in installation_checks if check.name != "witnesses" or not check.ok)
+    installation_checks = tuple(
+        check for check in installation_checks if not check.name.startswith("timestamp service ")
+    )
+    if any(check.name.startswith("timestamp service ") and not check.ok for check in machine_checks):
+        installation_checks = tuple(
+            check for check in installation_checks if check.name != "timestamps" or not check.ok
+        )
     names = {check.name for check in installation_checks}
     return (*(check for check in machine_checks if check.name not in names), *installation_checks)
 
@@ -253,7 +257,7 @@ def _check_timestamp_service(config: Config, anchor: AnchorConfig) -> Check:
     """Check that a timestamp service responds. Nothing is sent or timestamped."""
     from registry.services.anchors import build_anchor
 
-    name = f"witness {anchor.name}"
+    name = f"timestamp service {anchor.name}"
     try:
         sentence = build_anchor(anchor, config.allowed_networks, "Exhibit").examine()
     except ExhibitError as error:

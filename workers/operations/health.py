@@ -277,30 +277,33 @@ def _check_log(status: InstallationStatus, to_text: Translator) -> Check:
 
 def _check_timestamp_services(status: InstallationStatus, config: Config, to_text: Translator) -> Iterator[Check]:
     """Check that there are enough timestamp services and that each responds."""
-    total = len(status.witnesses)
+    total = len(status.timestamp_services)
     count_check = check_timestamp_services(config, total - len(config.anchors))
     if not count_check.ok:
         yield count_check
     failed_checks = [
-        check for service in status.witnesses for check in _check_timestamp_service(service, status.at, to_text)
+        check
+        for service in status.timestamp_services
+        for check in _check_timestamp_service(service, status.at, to_text)
     ]
     yield from failed_checks
     if not failed_checks and count_check.ok:
         responding = sum(
-            service.health is not None and not service.health.unresponsive_since for service in status.witnesses
+            service.health is not None and not service.health.unresponsive_since
+            for service in status.timestamp_services
         )
         sentence = ngettext(
             "%(count)s of %(there)s external timestamp service responded to the last request.",
             "%(count)s of %(there)s external timestamp services responded to the last request.",
             total,
         )
-        yield Check("witnesses", ok=True, sentence=sentence % {"count": responding, "there": total}, needed=False)
+        yield Check("timestamps", ok=True, sentence=sentence % {"count": responding, "there": total}, needed=False)
 
 
 def _check_timestamp_service(service: TimestampService, at: datetime, to_text: Translator) -> Iterator[Check]:
     if service.health is None:
         return
-    unresponsive_since, name = service.health.unresponsive_since, f"witness {service.name}"
+    unresponsive_since, name = service.health.unresponsive_since, f"timestamp service {service.name}"
     if unresponsive_since is not None and at - unresponsive_since > TIMESTAMP_SERVICE_TIMEOUT:
         values = {
             "name": service.name,
@@ -315,7 +318,7 @@ def _check_timestamp_service(service: TimestampService, at: datetime, to_text: T
         return
     remedy = _(
         "Sealing continues without this service, and Exhibit will retry the request. Check the settings "
-        "of the service: exhibit api GET /operator/witnesses"
+        "of the service: exhibit api GET /operator/timestamp-services"
     )
     yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
 

@@ -93,23 +93,27 @@ def _compute_age(status: InstallationStatus, since: datetime | None) -> float:
 
 
 def _build_timestamp_gauges(status: InstallationStatus) -> Iterator[Metric]:
-    healths = [((service.name,), service.health) for service in status.witnesses]
+    healths = [((service.name,), service.health) for service in status.timestamp_services]
     owed_receipts = [(name, 0 if health is None else health.owed) for name, health in healths]
-    yield _build_gauge("witness_owed", "Pending receipts of a timestamp service.", ("witness",), owed_receipts)
+    yield _build_gauge(
+        "timestamp_service_pending_receipts", "Pending receipts of a timestamp service.", ("service",), owed_receipts
+    )
     silent_seconds = [
         (name, _compute_age(status, None if health is None else health.unresponsive_since)) for name, health in healths
     ]
     yield _build_gauge(
-        "witness_silent_seconds",
+        "timestamp_service_silent_seconds",
         "Seconds without a response from a timestamp service; 0 if it responds.",
-        ("witness",),
+        ("service",),
         silent_seconds,
     )
     last_receipts = [
-        ((service.name,), service.last_receipt.timestamp()) for service in status.witnesses if service.last_receipt
+        ((service.name,), service.last_receipt.timestamp())
+        for service in status.timestamp_services
+        if service.last_receipt
     ]
     text = "Unix time of the last complete receipt."
-    yield _build_gauge("witness_last_receipt_timestamp_seconds", text, ("witness",), last_receipts)
+    yield _build_gauge("timestamp_service_last_receipt_timestamp_seconds", text, ("service",), last_receipts)
 
 
 def _build_counters() -> Iterator[Metric]:

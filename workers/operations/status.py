@@ -101,7 +101,7 @@ class InstallationStatus:
     heartbeats: Sequence[Heartbeat]
     crawls: CrawlStatus
     indexes: Sequence[IndexState]
-    witnesses: Sequence[TimestampService]
+    timestamp_services: Sequence[TimestampService]
     log: LogStatus
     disk: DiskUsage
     missed_known_copies: Sequence[KnownCopy]
@@ -127,7 +127,7 @@ def collect_status(services: Services, max_rows: int | None = None) -> Installat
         heartbeats=heartbeats.list_heartbeats(),
         crawls=_collect_crawl_status(services),
         indexes=measure_indexes(services),
-        witnesses=_collect_timestamp_services(services),
+        timestamp_services=_collect_timestamp_services(services),
         log=_collect_log_status(services),
         disk=measure_disk_usage(services),
         missed_known_copies=[result.known_copy for _, result in copy_checks.list_recent_misses()],
@@ -170,8 +170,8 @@ def _collect_timestamp_services(services: Services) -> list[TimestampService]:
 
 def _find_last_receipts(anchors: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
     """Return the time of each service's last complete timestamp, by kind and name."""
-    done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "witness", "time")
-    queries = [done.filter(kind=kind, witness=name)[:1] for kind, name in anchors]
+    done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "service", "time")
+    queries = [done.filter(kind=kind, service=name)[:1] for kind, name in anchors]
     return {(kind, name): time for kind, name, time in queries[0].union(*queries[1:], all=True)}
 
 

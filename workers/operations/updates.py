@@ -15,7 +15,7 @@ from exhibit.network.operator_urls import list_ports
 from exhibit.types import Json
 from registry.services.services import Services
 
-VERSION_FILE, CHECKED_AT = "newest-version", "newest-version-asked"
+VERSION_FILE, CHECKED_AT = "newest-version", "newest-version-checked"
 """Files in the data folder: the last response, and the URL queried last (at the file's modification time)."""
 CHECK_INTERVAL, TIMEOUT_SECONDS, MAX_RESPONSE_BYTES = 24 * 3600, 10.0, 64 * 1024
 _VERSION_PATTERN = re.compile(r"v?(\d{1,6}(?:\.\d{1,6}){1,3})")

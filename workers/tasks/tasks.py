@@ -37,7 +37,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
     @property
     def _job_name(self) -> str:
         """Name of the job whose rows the task processes, regardless of the queue."""
-        return str(self.name).rpartition(".")[2].removesuffix("_asked")
+        return str(self.name).rpartition(".")[2].removesuffix("_requested")
 
     def __call__(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run the task, unless the maximum number of processes of this worker already serve its queue.

@@ -365,7 +365,7 @@ def remove_contributor(request: Call, name: NameParameter, discard_results: bool
     )
 
 
-@router.get("/operator/witnesses", response=TimestampServices)
+@router.get("/operator/timestamp-services", response=TimestampServices)
 def list_timestamp_services(request: Call) -> TimestampServices:
     """List timestamp services with their latest responses and pending receipts."""
     availability = service_availability.load_availability()
@@ -383,28 +383,28 @@ def list_timestamp_services(request: Call) -> TimestampServices:
                 row, kind=kind, name=name, development=is_development, configured=anchor_config is not None, **defaults
             )
         )
-    return TimestampServices(items=items, needed=wiring.services().config.witnesses_needed)
+    return TimestampServices(items=items, needed=wiring.services().config.timestamps_needed)
 
 
-@router.get("/operator/witnesses/offered", response=AvailableServices)
+@router.get("/operator/timestamp-services/available", response=AvailableServices)
 def list_available_timestamp_services(request: Call) -> AvailableServices:
     """List public timestamp services that can be added, with their prices, response times and the data they receive."""
     return AvailableServices(items=AvailableService.from_rows(added_services.list_unused_offers(wiring.services())))
 
 
-@router.post("/operator/witnesses", response={204: None})
+@router.post("/operator/timestamp-services", response={204: None})
 def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
     """Add a public timestamp service. Exhibit sends a trial request first."""
     added_services.add_timestamp_service(wiring.services(), new.name, by=request.auth.by)
 
 
-@router.delete("/operator/witnesses/{name}", response={204: None})
+@router.delete("/operator/timestamp-services/{name}", response={204: None})
 def remove_timestamp_service(request: Call, name: NameParameter) -> None:
     """Remove a timestamp service. Its receipts remain stored."""
     added_services.remove_timestamp_service(name, by=request.auth.by)
 
 
-@router.post("/operator/witnesses/{name}/contract", response=Contract)
+@router.post("/operator/timestamp-services/{name}/contract", response=Contract)
 def deploy_contract(request: Call, name: NameParameter, new: ContractRequest) -> Contract:
     """Deploy the timestamp contract on an EVM chain, paid by the configured account.
 

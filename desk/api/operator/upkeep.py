@@ -105,7 +105,7 @@ class Model(ResponseBody):
         description="Time at which the recall was measured; null if it was not measured."
     )
     recall: dict[str, Any] | None = Field(description="Measured recall; null if the recall was not measured.")
-    author: str = Field(description="Author named in the model card, for a model by another author.")
+    author: str = Field(description="Author named in the card of an added model; empty for the included model.")
     key: str = Field(description="Public key for the signature of the model card, in hexadecimal.")
     terms: str = Field(description="Terms of use stated in the model card.")
     price: str = Field(description="Price stated in the model card.")

@@ -40,9 +40,9 @@ class CaseFilters(requests.RequestBody):
 
     state: queue.CaseState = Field(
         queue.CaseState.ALL,
-        description="Return only cases in this state, such as `waiting` (a decision is needed), `asked` (a reply "
-        "from a picture "
-        "agency is awaited), `related` (only related pictures) or `look-alikes` (only look-alikes).",
+        description="Return only cases in this state, such as `waiting` (a decision is needed), "
+        "`awaiting-agency` (a reply from a picture agency is pending), "
+        "`related` (only related pictures) or `look-alikes` (only look-alikes).",
     )
     decision: CaseDecision | None = Field(None, description="Return only cases with this decision.")
     site: str = Field("", max_length=260, pattern=requests.TEXT_PATTERN, description="Return only cases of this site.")
@@ -208,8 +208,8 @@ def queue_case_for_review(request: Call, owner: str, number: int) -> schemas.Cas
 def record_agency_inquiry(request: Call, owner: str, number: int, new: requests.AgencyInquiry) -> schemas.CaseSummary:
     """Record that you asked a picture agency whether it sold a licence.
 
-    Exhibit sends nothing to the agency. Notices are blocked until the reply is recorded. `GET cases?state=asked` lists
-    these cases.
+    Exhibit sends nothing to the agency. Notices are blocked until the reply is recorded.
+    `GET cases?state=awaiting-agency` lists these cases.
     """
     return _apply_action(request, number, lambda row: agencies.record_inquiry(row, new.agency, by=request.auth.by))
 

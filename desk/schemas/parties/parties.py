@@ -30,7 +30,9 @@ class SitePage(ResponseBody):
 
     case: int = Field(description="Case number.")
     page_url: str = Field(description="URL of the page.")
-    first_seen: UtcTime | None = Field(description="Time of the first sighting; null if the web archive gives no time.")
+    first_seen: UtcTime | None = Field(
+        description="Time of the first sighting; null if it comes from a web archive that states no time."
+    )
     last_seen: UtcTime | None = Field(description="Time of the latest sighting.")
 
 
@@ -68,10 +70,8 @@ class SiteLookup(ResponseBody):
     """Result of a registry lookup."""
 
     state: str = Field(description="State of the lookup: `queued`, `running`, `done` or `failed`.", examples=["done"])
-    requested_at: UtcTime = Field(
-        alias="asked_at", examples=[EXAMPLE_TIME], description="Time at which the lookup was requested."
-    )
-    requested_by: str = Field(alias="asked_by", description="Member who requested the lookup.")
+    requested_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the lookup was requested.")
+    requested_by: str = Field(description="Member who requested the lookup.")
     error: str = Field(description="Reason why the lookup failed; empty if it did not fail.")
     answers: list[RegistryRecord] = Field(description="Data from the registries.")
 

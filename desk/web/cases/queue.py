@@ -43,12 +43,12 @@ STATES = (
     (CaseState.LICENSED, case_words.DECISION_LABELS[CaseDecision.LICENSED]),
     (CaseState.DISMISSED, case_words.DECISION_LABELS[CaseDecision.DISMISSED]),
     (CaseState.DISPUTED, gettext_lazy("Disputed")),
-    (CaseState.AWAITING_RESELLER, gettext_lazy("Awaiting agency reply")),
+    (CaseState.AWAITING_AGENCY, gettext_lazy("Awaiting agency reply")),
     (CaseState.RELATED, gettext_lazy("Related")),
     (CaseState.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (CaseState.ALL, gettext_lazy("All")),
 )
-RARE_STATES = (CaseState.DISPUTED, CaseState.AWAITING_RESELLER, CaseState.RELATED, CaseState.LOOK_ALIKES)
+RARE_STATES = (CaseState.DISPUTED, CaseState.AWAITING_AGENCY, CaseState.RELATED, CaseState.LOOK_ALIKES)
 """States that are offered only if there are cases in them."""
 SORTS = (
     (GroupOrder.LIKELY, gettext_lazy("Most likely copies first")),

@@ -19,7 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/cases/groups/<int:group>/undo", queue.undo_group, name="undo-group"),
     path("o/<slug:slug>/cases/<int:number>/", views.case, name="case"),
     path("o/<slug:slug>/cases/<int:number>/decide", views.decide, name="decide"),
-    path("o/<slug:slug>/cases/<int:number>/deed", views.perform_action, name="case-deed"),
+    path("o/<slug:slug>/cases/<int:number>/action", views.perform_action, name="case-action"),
     path("o/<slug:slug>/cases/<int:number>/claims", views.answer_claim, name="answer-claim"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", views.drawing, name="drawing"),
 ]

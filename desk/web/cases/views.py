@@ -171,9 +171,9 @@ def _build_reseller_values(
 ) -> dict[str, object]:
     """Return the template data about the reseller that was asked about a case, or could be asked."""
     can_ask = can_decide and row.decision in (Case.Decision.OPEN, Case.Decision.CONFIRMED)
-    suggestions = agencies.suggest_agencies(owner, check_result) if can_ask and row.asked_at is None else []
+    suggestions = agencies.suggest_agencies(owner, check_result) if can_ask and row.agency_asked_at is None else []
     return {
-        "agency_shown": can_ask or row.asked_at is not None,
+        "agency_shown": can_ask or row.agency_asked_at is not None,
         "agency_site": agencies.get_site_url(row.agency),
         "agency_first": suggestions[0] if suggestions else "",
         "agencies": dict.fromkeys([*suggestions, *agencies.list_known_agencies()]),
@@ -200,7 +200,7 @@ def _build_archive_values(row: Case, places: list[Place], *, can_decide: bool) -
         "elsewhere_unchecked": get_unverified_note(),
         "archive": get_archive_name(archive_queries.get_archive_url(services)),
         "archive_learns": [url for sighting in queried_sightings for _what, url in archive_queries.list_urls(sighting)],
-        "archive_asked": any(question.state in UNFINISHED for question in questions),
+        "is_archive_pending": any(question.state in UNFINISHED for question in questions),
         "archive_errors": list(
             dict.fromkeys(
                 question.error for question in latest_questions if question.error and question.state != "done"
@@ -281,7 +281,7 @@ def _list_related_cases(row: Case) -> list[Case]:
 
 def _load_timestamps(bundle: Bundle) -> BundleTimestamps:
     receipts = list_bundle_timestamps(bundle)
-    return bundle, receipts, count_timestamps(receipts, settings.CONFIG.witnesses_needed)
+    return bundle, receipts, count_timestamps(receipts, settings.CONFIG.timestamps_needed)
 
 
 def _compute_reload_seconds(bundles: list[BundleTimestamps]) -> int:
@@ -317,7 +317,7 @@ def perform_action(request: HttpRequest, owner: Owner, number: int) -> None:
     """Perform another action on a case, such as adding a note, disputing it or querying an archive."""
     row = scoped.get_case(owner, number)
     by, text = request.user.get_username(), clean_text(request.POST.get("words", ""))
-    action = request.POST.get("deed", "")
+    action = request.POST.get("action", "")
     with ErrorMessages(request):
         if action == "note":
             decisions.add_note(row, by=by, text=text)

@@ -72,7 +72,7 @@ def _render_form(request: HttpRequest, owner: Owner, fields: QueryDict, error: s
     watches = scoped.list_watches(owner).values_list("name", "name")[:MAX_WATCHES]
     values = {
         "error": error,
-        "asked": fields,
+        "fields": fields,
         "watches": [("", _("all")), *watches],
         "decisions": [(name, label, name in fields.getlist("decision")) for name, label in DECISION_LABELS.items()],
         "formats": [(name, label, name in fields.getlist("format")) for name, label in FORMAT_LABELS.items()],

@@ -20,7 +20,7 @@ def request_limit(request: HttpRequest, get_response: GetResponse) -> HttpRespon
     if size > MAX_ANONYMOUS_BYTES and size > (max_size := access_class.get_max_bytes(request)):
         return render(request, "413.html", {"most": max_size, "size": size}, status=413)
     rate_action = (
-        "asked"
+        "lookup"
         if request.path in UPLOAD_PATHS
         else access_class.large_request_action
         if size > MAX_ANONYMOUS_BYTES

@@ -187,7 +187,7 @@ def _build_case_questions(row: Notice, items: Iterable[NoticeItem], incomplete: 
             "answers": answers,
             "lacks": f"case-{number}" in incomplete,
         }
-        values["asked"] = [
+        values["questions"] = [
             (f"{name}-{number}", question, ((None, _("Choose")), *choices), answers.get(name))
             for name, question, choices in questions
         ]

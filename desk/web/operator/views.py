@@ -151,11 +151,11 @@ def _render_timestamp_services(
             for service in get_anchor_configs(services)
         ],
         "chain_keys": services.config.data_dir / added_services.CHAIN_KEYS_FOLDER,
-        "needed": services.config.witnesses_needed,
+        "needed": services.config.timestamps_needed,
         "typed": rejected_values or {},
         "opened": dict.fromkeys(rejected_values or (), True),
     }
-    return render(request, "web/witnesses.html", values, status=422 if rejected_values else 200)
+    return render(request, "web/timestamp-services.html", values, status=422 if rejected_values else 200)
 
 
 @require_POST
@@ -172,7 +172,7 @@ def add_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
                 "log checkpoint onwards."
             ),
         )
-    return redirect("witnesses")
+    return redirect("timestamp-services")
 
 
 @require_POST
@@ -202,7 +202,7 @@ def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
                 "log checkpoint onwards."
             ),
         )
-        return redirect("witnesses")
+        return redirect("timestamp-services")
     rejected_values = {name: fields.get(name, "") for name in ("name", "urls", *SERVICE_SETTINGS)}
     return _render_timestamp_services(request, {clean_text(fields.get("kind", "")): rejected_values})
 
@@ -288,7 +288,7 @@ def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
                 "that it has already received."
             ),
         )
-    return redirect("witnesses")
+    return redirect("timestamp-services")
 
 
 def _describe_waiting_time(status: InstallationStatus, queue: str) -> str:

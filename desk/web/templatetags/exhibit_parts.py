@@ -108,7 +108,7 @@ def as_due(day: date | None, text: str = "") -> str:
 
 
 @register.filter
-def asked_as(value: object, name: str) -> str:
+def as_query(value: object, name: str) -> str:
     """Return a query string with a single parameter."""
     return "?" + urlencode({name: value})
 

@@ -13,7 +13,7 @@ from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from crawler.searches.mapping import SearchService, UsageConditions
 from desk.texts.cases import decision_in_words, describe_case_for_email, standing_in_words, who_in_words
-from desk.texts.evidence import witness_kind, witness_subject
+from desk.texts.evidence import service_kind, timestamp_subject
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
@@ -46,8 +46,8 @@ _EVIDENCE_FILTERS = (
     limits_of,
     title_of,
     who_in_words,
-    witness_kind,
-    witness_subject,
+    service_kind,
+    timestamp_subject,
 )
 for said in (*_TEXT_FILTERS, *_EVIDENCE_FILTERS, is_revisit_watch, is_manual_watch, is_unscheduled, is_list_watch):
     register.filter(said.__name__, said)

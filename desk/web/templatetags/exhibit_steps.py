@@ -63,7 +63,9 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "polls": is_waiting and page == "cases" and request.path,
         "here": is_current_page and not is_fragment,  # True if the current page has the button for the next step.
         "sample": not has_cases and not owner.sample,
-        "lacks_witness": has_cases and is_operator(get_user(request)) and not get_anchor_configs(wiring.services()),
+        "lacks_timestamp_service": has_cases
+        and is_operator(get_user(request))
+        and not get_anchor_configs(wiring.services()),
         "hints": hints if below and not is_fragment else [],
     }
 

@@ -62,7 +62,7 @@ def build_progress(crawl: Crawl) -> dict[str, object]:
         "scripted": crawling.count_unrun_scripts([crawl])[crawl.pk],
         "over_budget": budgets.count_unrendered(crawl).get("budget", 0),
         "lacked_browser": partial(crawling.has_lacked_browser, crawl),  # Lazy: costs a query.
-        "not_asked": describe_skipped_pages(crawl),
+        "skipped_pages": describe_skipped_pages(crawl),
         "proposed": proposals.list_open_watch_proposals(crawl.watch).count() if crawl.watch.own else 0,
         "resting": crawling.list_paused_hosts(crawl).items(),
     }

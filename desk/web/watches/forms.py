@@ -237,7 +237,7 @@ class WatchForm(forms.Form):
         }
 
     @property
-    def asked(self) -> list[forms.BoundField]:
+    def subjects(self) -> list[forms.BoundField]:
         """Fields for the name and the search subjects, if present."""
         return [self[name] for name in ("name", "own", "words", *WORK_FIELDS) if name in self.fields]
 

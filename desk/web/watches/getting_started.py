@@ -204,7 +204,7 @@ def _build_engine_values(owner: Owner, name: str, service: SearchService) -> dic
         "has_key": not service.key_form or get_key(services, owner, name) is not None,
         "crawl": crawl,
         "progress": None if crawl is None else build_progress(crawl),
-        "asked": inquiry,
+        "inquiry": inquiry,
         "problem": "" if inquiry is None else describe_inquiry(inquiry),
         "costs": [] if trial is None else describe_costs(estimate_costs(services, owner, [name], budget={}), {}),
     }

@@ -120,7 +120,7 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
         "piece": list_page,
         "cards": build_cards(list_page.works),
-        "asked": list_filters,
+        "list_filters": list_filters,
         "count": rows.count() if list_filters.narrowed else counts[""],
         "has_works": counts[""] > 0,
         "choices": [

@@ -15,7 +15,7 @@ from registry.matches import proposals as proposing
 from registry.models import Owner, Watch
 from workers import wiring
 
-TICK_OPTIONS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))
+TICK_OPTIONS = (("", gettext_lazy("Default")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))
 
 
 @member_page("web/proposals.html")

@@ -157,34 +157,34 @@ class EvmAnchor:
 
         If the nonce was used by another transaction, the returned receipt has a new transaction, which is not sent yet.
         """
-        terms = _parse_terms(pending.transaction)
-        if terms is None or (pending.chain, terms.to) != (self.chain, self.contract):
+        fields = _parse_transaction(pending.transaction)
+        if fields is None or (pending.chain, fields.to) != (self.chain, self.contract):
             return self._replace_transaction(pending)  # also if the chain or the contract was changed in the settings
         if self._node.call("eth_getTransactionByHash", _compute_hash(pending.transaction)) is not None:
             outcome = self._node.get_outcome(_compute_hash(pending.transaction))
             if outcome is not None and outcome.is_failed:
-                if 2 * terms.gas > MAX_GAS:
+                if 2 * fields.gas > MAX_GAS:
                     raise ServiceMissingError("The chain included the transaction, but it failed.")
-                return self._replace_transaction(pending, gas=2 * terms.gas)
-            return self._replace_if_too_cheap(pending, terms) if outcome is None else pending
+                return self._replace_transaction(pending, gas=2 * fields.gas)
+            return self._replace_if_too_cheap(pending, fields) if outcome is None else pending
         try:
             self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
         except RefusedCallError:
-            if self._count_transactions("latest") > terms.nonce:
+            if self._count_transactions("latest") > fields.nonce:
                 return self._replace_transaction(pending)
-            if self._count_transactions("pending") > terms.nonce:
+            if self._count_transactions("pending") > fields.nonce:
                 return pending  # a pending transaction, possibly this one, has the nonce; another one would pay twice
             raise
         return pending
 
-    def _replace_if_too_cheap(self, pending: EvmPending, terms: "_TransactionTerms") -> EvmPending:
+    def _replace_if_too_cheap(self, pending: EvmPending, fields: "_TransactionFields") -> EvmPending:
         """Replace a pending transaction by one with the same nonce if the gas price has increased."""
         if self.gas_price is not None:
             return pending
         suggested_price = self._node.call_number("eth_gasPrice")
-        if self._exceeds_max_price(suggested_price) or not suggested_price >= PRICE_INCREASE * terms.price > 0:
+        if self._exceeds_max_price(suggested_price) or not suggested_price >= PRICE_INCREASE * fields.price > 0:
             return pending
-        return self._replace_transaction(pending, nonce=terms.nonce)
+        return self._replace_transaction(pending, nonce=fields.nonce)
 
     def _find_confirmed_proof(self, pending: EvmPending, time: int) -> EvmProof | None:
         """Return the proof of the log entry with the digest, or ``None`` while it lacks confirmations."""
@@ -249,7 +249,7 @@ class EvmAnchor:
         if not self.contract:
             raise ConfigError(
                 f"{self.name} has no contract yet.",
-                hint=f"Create one: exhibit api POST /operator/witnesses/{self.name}/contract",
+                hint=f"Create one: exhibit api POST /operator/timestamp-services/{self.name}/contract",
             )
         self._check_chain()
 
@@ -272,16 +272,18 @@ def _compute_hash(transaction: bytes) -> str:
     return "0x" + keccak(transaction).hex()
 
 
-class _TransactionTerms(NamedTuple):
+class _TransactionFields(NamedTuple):
     nonce: int
     price: int
     gas: int
     to: bytes
 
 
-def _parse_terms(transaction: bytes) -> _TransactionTerms | None:
-    """Parse the terms of a signed legacy transaction; return ``None`` if the bytes are empty."""
+def _parse_transaction(transaction: bytes) -> _TransactionFields | None:
+    """Parse the fields of a signed legacy transaction; return ``None`` if the bytes are empty."""
     if not transaction:
         return None
     nonce, price, gas, to, *_ = decode(transaction, _LEGACY_TRANSACTION)
-    return _TransactionTerms(int.from_bytes(nonce, "big"), int.from_bytes(price, "big"), int.from_bytes(gas, "big"), to)
+    return _TransactionFields(
+        int.from_bytes(nonce, "big"), int.from_bytes(price, "big"), int.from_bytes(gas, "big"), to
+    )

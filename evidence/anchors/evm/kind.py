@@ -33,7 +33,7 @@ class EvmConfig(AnchorConfig):
 
     Attributes:
         chain_id: Required: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is rejected.
-        contract: Address of the contract; empty until `POST /operator/witnesses/NAME/contract` has created it.
+        contract: Address of the contract; empty until `POST /operator/timestamp-services/NAME/contract` has created it.
         key_file: Key of the paying account, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal digits in a
             file that only its user may read.
         password_file: For an encrypted `key_file`: a file with its password.
@@ -174,7 +174,7 @@ def build_pins(
     validator_sets = {(config.name, config.chain_id): (config.validators, config.quorum) for config in configs}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
-        blocks_by_service.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
+        blocks_by_service.setdefault((receipt.service, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
         TrustedLedger(
             format_pin_name(service),

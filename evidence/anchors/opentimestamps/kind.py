@@ -134,7 +134,7 @@ def build_pins(
     blocks_by_service: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):
         for data in extract_headers(receipt.material).values():
-            blocks_by_service.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).display_hash)] = None
+            blocks_by_service.setdefault(receipt.service, {})[Digest.from_hex(parse_header(data).display_hash)] = None
     return tuple(
         TrustedChain(format_pin_name(service), "regtest", 0.0, tuple(blocks), development=True, label=development_label)
         for service, blocks in blocks_by_service.items()

@@ -188,7 +188,7 @@ class Traffic(PageTraffic):
             return replace(failed_visit, url=page_url)
         if self._has_requested_page:
             return Visit(page_url, failure=TOO_SLOW_SENTENCE, reason="too-slow", failed_at=page_url)
-        return Visit(page_url, failure=PAGE_NOT_REQUESTED, reason="not-asked", failed_at=page_url)
+        return Visit(page_url, failure=PAGE_NOT_REQUESTED, reason="not-requested", failed_at=page_url)
 
 
 def _is_page(request: Request) -> bool:

@@ -414,7 +414,7 @@ def build_development_warning(timestamps: Sequence[TimestampFacts], wording: Wor
     """Build a warning about missing legal weight, if a timestamp service is for development."""
     if not any(timestamp.development for timestamp in timestamps):
         return ()
-    return (Callout(wording.render("witness.development_title"), wording.render("witness.development_note")),)
+    return (Callout(wording.render("timestamp.development_title"), wording.render("timestamp.development_note")),)
 
 
 def format_best_overlap(facts: CaseFacts) -> str:
@@ -434,12 +434,12 @@ def build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
     blocks: list[Block] = []
     if rows := build_log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
-    if facts.witnesses:
+    if facts.timestamps:
         blocks.append(
-            Text(wording.render("witness.covers", entries=wording.join_numbers(_list_covered_entries(facts))))
+            Text(wording.render("timestamp.covers", entries=wording.join_numbers(_list_covered_entries(facts))))
         )
-    blocks += build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
-    blocks.append(Text(wording.render("witness.later")))
+    blocks += build_timestamp_blocks(facts.timestamps, wording, "covered_no_later")
+    blocks.append(Text(wording.render("timestamp.later")))
     return Section(wording.render("heading.proofs"), tuple(blocks))
 
 
@@ -460,8 +460,8 @@ def build_log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
             proofs.setdefault(sighting.slice.log.sequence, sighting.slice.log)
     rows: list[Row] = []
     for proof in proofs.values():
-        checkpoint = wording.render("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
-        entry = wording.render("witness.slice_entry", sequence=proof.sequence, time=wording.format_time(proof.time))
+        checkpoint = wording.render("timestamp.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+        entry = wording.render("timestamp.slice_entry", sequence=proof.sequence, time=wording.format_time(proof.time))
         rows.append(wording.build_row("entry", "sightings[].slice.log.sequence", entry))
         rows.append(wording.build_row("checkpoint", "sightings[].slice.log.checkpoint", checkpoint, style=Style.MONO))
     return tuple(rows)
@@ -475,30 +475,30 @@ def build_timestamp_blocks(
     The phrase ``meaning_phrase`` states which facts the timestamps prove.
     """
     if not timestamps:
-        return [Text(wording.render("witness.none"))]
-    header = wording.get_headings(("witness", "state", "time", "weight"))
+        return [Text(wording.render("timestamp.none"))]
+    header = wording.get_headings(("service", "state", "time", "weight"))
     blocks: list[Block] = [
         Table(header, tuple(_build_timestamp_cells(timestamp, wording) for timestamp in timestamps), (4, 2, 4, 4))
     ]
     if any(timestamp.state == "complete" for timestamp in timestamps):
-        blocks.append(Quiet(wording.render(f"witness.{meaning_phrase}")))
+        blocks.append(Quiet(wording.render(f"timestamp.{meaning_phrase}")))
     if any(timestamp.state == "pending" for timestamp in timestamps):
-        blocks.append(Quiet(wording.render("witness.pending_note")))
+        blocks.append(Quiet(wording.render("timestamp.pending_note")))
     return blocks
 
 
 def _build_timestamp_cells(timestamp: TimestampFacts, wording: Wording) -> tuple[Cell, ...]:
-    kind = wording.phrases.get_label("witness", f"kind_{timestamp.kind}")
-    subject = wording.phrases.get_label("witness", f"subject_{timestamp.subject}")
+    kind = wording.phrases.get_label("timestamp", f"kind_{timestamp.kind}")
+    subject = wording.phrases.get_label("timestamp", f"subject_{timestamp.subject}")
     time_text = (
         wording.format_time(timestamp.time) if timestamp.time is not None else wording.render("document.no_time")
     )
-    weight = wording.render("witness.development" if timestamp.development else "witness.outside")
+    weight = wording.render("timestamp.development" if timestamp.development else "timestamp.outside")
     if timestamp.qualified and timestamp.state == "complete":
-        weight = wording.render("witness.qualified", date=timestamp.qualified)
+        weight = wording.render("timestamp.qualified", date=timestamp.qualified)
     return (
         Cell((Line(timestamp.name), Line(f"{kind} · {subject}", Style.QUIET))),
-        build_cell(wording.phrases.get_label("witness", timestamp.state)),
+        build_cell(wording.phrases.get_label("timestamp", timestamp.state)),
         build_cell(time_text),
         build_cell(weight, Style.STRONG if timestamp.development else Style.PLAIN),
     )

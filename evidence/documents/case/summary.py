@@ -142,8 +142,8 @@ def _describe_omissions(facts: CaseFacts, wording: Wording) -> Iterator[str]:
             yield say("summary.unlogged")
     if facts.licence_check.outcome == "unsearched":
         yield say("summary.unsearched")
-    if not any(timestamp.state == "complete" and not timestamp.development for timestamp in facts.witnesses):
-        yield say("summary.unwitnessed")
+    if not any(timestamp.state == "complete" and not timestamp.development for timestamp in facts.timestamps):
+        yield say("summary.no_timestamp")
     yield say("summary.never")
 
 
@@ -186,7 +186,7 @@ def _build_main_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
         wording.build_row("work", "work.title", work),
         wording.build_row("party", "party.name", facts.party.name, *describe_unicode_host(facts.party.name, wording)),
         *_build_use_rows(facts, wording),
-        wording.build_row("witnessed", "witnesses[].time", *_describe_timestamps(facts, wording)),
+        wording.build_row("timestamp", "timestamps[].time", *_describe_timestamps(facts, wording)),
     )
 
 
@@ -215,15 +215,15 @@ def _describe_timestamps(facts: CaseFacts, wording: Wording) -> list[str]:
     """Return a line for each complete timestamp, earliest first, or a line that there is none."""
     complete_timestamps = [
         (timestamp.development, timestamp.time, timestamp.name, timestamp.kind)
-        for timestamp in facts.witnesses
+        for timestamp in facts.timestamps
         if timestamp.state == "complete" and timestamp.time is not None
     ]
     lines = []
     for is_development, time, name, kind in sorted(complete_timestamps):
-        kind_name = wording.phrases.get_label("witness", f"kind_{kind}")
+        kind_name = wording.phrases.get_label("timestamp", f"kind_{kind}")
         line = wording.render("sheet.timestamp", time=wording.format_time(time), name=name, kind=kind_name)
-        lines.append(" · ".join((line, *[wording.render("witness.development")] * is_development)))
-    return lines or [wording.render("witness.none")]
+        lines.append(" · ".join((line, *[wording.render("timestamp.development")] * is_development)))
+    return lines or [wording.render("timestamp.none")]
 
 
 def _build_unshown_box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:

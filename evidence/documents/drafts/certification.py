@@ -54,7 +54,7 @@ def build_certification(case: DraftInput, wording: Wording) -> tuple[Section, ..
             say("us902.recorded"), tuple(_build_recorded_rows(sighting, wording) for sighting in case.facts.sightings)
         ),
         Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), comparison_blanks)),
-        Section(say("heading.proofs"), tuple(build_timestamp_blocks(case.witnesses, wording))),
+        Section(say("heading.proofs"), tuple(build_timestamp_blocks(case.timestamps, wording))),
         Section(say("heading.limits"), (Bullets(_list_limits(case, wording)),)),
         Section(
             say("us902.further"),

@@ -35,6 +35,6 @@ def build_cover(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
             say("cover.sheets"),
             (Table((say("paper.file"), say("label.digest")), sheets, (1, 2)), Quiet(say("cover.foot"))),
         ),
-        Section(say("heading.proofs"), (*build_timestamp_blocks(case.witnesses, wording), Quiet(say("cover.check")))),
+        Section(say("heading.proofs"), (*build_timestamp_blocks(case.timestamps, wording), Quiet(say("cover.check")))),
         Section(say("cnlist.sign"), (build_blank_fields(wording, "submitter", "signature", "date"),), together=True),
     )

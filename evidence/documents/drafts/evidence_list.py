@@ -85,7 +85,7 @@ def _list_items(case: DraftInput, wording: Wording) -> Iterator[_EvidenceItem]:
 
 def _describe_timestamps(case: DraftInput, wording: Wording) -> str:
     """Return a sentence with the number of services with complete receipts; development services are counted apart."""
-    complete = [timestamp for timestamp in case.witnesses if timestamp.state == "complete"]
+    complete = [timestamp for timestamp in case.timestamps if timestamp.state == "complete"]
     independent = {(proof.kind, proof.name) for proof in complete if not proof.development}
     development = {(proof.kind, proof.name) for proof in complete if proof.development}
     sentence = wording.render("cnlist.proofs", n=len(independent))

@@ -43,7 +43,7 @@ class DraftInput:
     facts: CaseFacts
     manifest: Manifest  # as sealed
     sequence: int | None  # number of the seal's log entry, or ``None`` without one
-    witnesses: tuple[TimestampFacts, ...]  # with their current states
+    timestamps: tuple[TimestampFacts, ...]  # with their current states
     networks: tuple[NetworkRecordFile, ...]  # network records of the captures, in the order of the captures
     made_at: datetime  # current time, written into the file as its date; aware
     file_name: str  # file name of the bundle as downloaded

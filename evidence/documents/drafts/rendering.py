@@ -91,5 +91,5 @@ def _build_notices(case: DraftInput, group: str, wording: Wording) -> tuple[Bloc
     say, draft_title = wording.render, wording.phrases.find_first("draft_title", group, "paper")
     has_notice = f"{group}.notice" in wording.phrases.sentences
     notices = (Callout(say("paper.notice_title"), say(f"{group}.notice")),) if has_notice else ()
-    warnings = (*build_demonstration_warning(case.facts, wording), *build_development_warning(case.witnesses, wording))
+    warnings = (*build_demonstration_warning(case.facts, wording), *build_development_warning(case.timestamps, wording))
     return (Callout(draft_title, say("paper.draft")), *notices, *warnings)

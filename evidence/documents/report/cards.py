@@ -146,7 +146,7 @@ def _build_seal_rows(case: ReportCase, wording: Wording) -> list[Row]:
     rows = [wording.build_row("seal", FactSource.RECORDED, case.seal.hex, style=Style.MONO)]
     if case.earlier:
         rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.render("card.earlier_decision")))
-    return [*rows, wording.build_row("witnessed", "witnesses[].time", _describe_timestamps(case.witnesses, wording))]
+    return [*rows, wording.build_row("timestamp", "timestamps[].time", _describe_timestamps(case.timestamps, wording))]
 
 
 def _describe_timestamps(timestamps: tuple[TimestampFacts, ...], wording: Wording) -> str:
@@ -155,8 +155,8 @@ def _describe_timestamps(timestamps: tuple[TimestampFacts, ...], wording: Wordin
     independent = [timestamp for timestamp in complete if not timestamp.development]
     earliest = min(independent or complete, key=lambda timestamp: (timestamp.time, timestamp.name), default=None)
     if earliest is None or earliest.time is None:
-        return wording.render("witness.none")
-    key = "card.witnessed_development" if earliest.development else "card.witnessed"
+        return wording.render("timestamp.none")
+    key = "card.timestamp_development" if earliest.development else "card.timestamp"
     return wording.render(
         key, time=wording.format_time(earliest.time), name=wording.clip_text(earliest.name, MAX_NAME_CHARS)
     )

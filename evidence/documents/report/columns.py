@@ -85,8 +85,8 @@ COLUMNS = (
         "decision",
     ),
     Column(
-        "witnesses",
-        "witnesses",
+        "timestamps",
+        "timestamps",
         width=60,
         about="timestamp services, each with its status, the time stated, and a label if it is a development service",
     ),
@@ -191,8 +191,8 @@ class _SightingRow:
         return _COVERAGE_LABELS[self.facts.licence_check.outcome]
 
     @property
-    def witnesses(self) -> str:
-        return "; ".join(_describe_timestamp(timestamp) for timestamp in self.case.witnesses)
+    def timestamps(self) -> str:
+        return "; ".join(_describe_timestamp(timestamp) for timestamp in self.case.timestamps)
 
     @property
     def ratio(self) -> LikelihoodRatio | None:

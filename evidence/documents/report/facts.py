@@ -115,7 +115,7 @@ class ReportCase:
     facts: CaseFacts
     seal: Digest | None  # digest of the newest bundle's manifest, or ``None`` while nothing is sealed
     seal_sequence: int | None  # number of the seal's entry in the log, or ``None``
-    witnesses: tuple[TimestampFacts, ...]  # timestamps and their states when the report was generated
+    timestamps: tuple[TimestampFacts, ...]  # timestamps and their states when the report was generated
     earlier: bool = False  # true if the bundle was sealed under an earlier decision
     standings: tuple[PageStatus, ...] = ()  # availability on each page at the last visit
 

@@ -203,7 +203,7 @@ def _build_proofs_section(case: ReportCase, wording: Wording) -> Section:
         rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.render("card.earlier_decision")))
     if case.seal_sequence is not None:
         rows.append(wording.build_row("seal_entry", FactSource.RECORDED, str(case.seal_sequence)))
-    blocks: list[Block] = [Rows(tuple(rows), together=False), *of_case.build_timestamp_blocks(case.witnesses, wording)]
+    blocks: list[Block] = [Rows(tuple(rows), together=False), *of_case.build_timestamp_blocks(case.timestamps, wording)]
     return Section(wording.render("heading.proofs"), tuple(blocks), 2)
 
 
@@ -228,7 +228,7 @@ def _build_status_sections(case: ReportCase, wording: Wording) -> list[Section]:
 
 def _build_warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     demonstration_count = sum(case.facts.decision.demonstration for case in report.cases)
-    timestamps = [timestamp for case in report.cases for timestamp in case.witnesses]
+    timestamps = [timestamp for case in report.cases for timestamp in case.timestamps]
     sentence = wording.render("decision.demonstrations", n=demonstration_count, all=len(report.cases))
     callouts = (Callout(wording.render("decision.demonstrations_title"), sentence),) if demonstration_count else ()
     return (*callouts, *of_case.build_development_warning(timestamps, wording))

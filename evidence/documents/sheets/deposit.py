@@ -147,14 +147,14 @@ def _build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
     proof = facts.work.registration
     if proof is None:
         return Section(wording.render("deposit.proofs"), (Text(wording.render("deposit.not_logged")),))
-    checkpoint = wording.render("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+    checkpoint = wording.render("timestamp.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
     rows = (
         wording.build_row(
             "registration_entry", "work.registration.sequence", f"{proof.sequence} · {wording.format_time(proof.time)}"
         ),
         wording.build_row("checkpoint", "work.registration.checkpoint", checkpoint, style=Style.MONO),
     )
-    timestamp_blocks = build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
+    timestamp_blocks = build_timestamp_blocks(facts.timestamps, wording, "covered_no_later")
     return Section(wording.render("deposit.proofs"), (Rows(rows), *timestamp_blocks))
 
 
@@ -176,7 +176,7 @@ def _build_document(facts: CaseFacts, wording: Wording, sections: tuple[Section,
         stamp=say(
             "deposit.stamp", work=work.number, number=facts.bundle, digest=Digest.from_bytes(facts.to_json()).hex
         ),
-        opening=(notice, *build_development_warning(facts.witnesses, wording)),
+        opening=(notice, *build_development_warning(facts.timestamps, wording)),
         sections=sections,
         data=(FACTS_FILE, say("deposit.attachment")),
     )

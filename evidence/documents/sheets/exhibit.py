@@ -75,7 +75,7 @@ def _build_about_section(facts: CaseFacts, wording: Wording) -> Section:
 
 def _build_document(facts: CaseFacts, gallery: Gallery) -> Document:
     wording, first_section, *sections = gallery.wording, *_build_sections(facts, gallery)
-    say, development_warnings = wording.render, of_case.build_development_warning(facts.witnesses, wording)
+    say, development_warnings = wording.render, of_case.build_development_warning(facts.timestamps, wording)
     running = say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Document(
         title=wording.clip_text(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),

@@ -16,7 +16,7 @@ from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, com
 from evidence.facts.case import CaseFacts, TimestampFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import (
-    UNKNOWN_WITNESS,
+    UNLISTED,
     Check,
     State,
     expect,
@@ -86,7 +86,7 @@ def check_timestamps(
     unread_checks = check_unread(inspection, frozenset([*(record.file for record in records), *receipt_files]))
     log_checks = [check for subject, check in receipt_checks if _is_log_checkpoint(subject)]
     bundle_checks = [check for subject, check in receipt_checks if subject == "manifest" or _is_log_checkpoint(subject)]
-    time_check = _check_time(bundle_checks, inspection.trust, inspection.trust.requirements.witnesses)
+    time_check = _check_time(bundle_checks, inspection.trust, inspection.trust.requirements.timestamps)
     cosignatures = [
         (record, pair) for record, pair in zip(records, receipt_checks, strict=True) if record.kind == COSIGNATURE.name
     ]
@@ -107,10 +107,10 @@ def check_timestamps(
 def _check_stated_services(
     facts: CaseFacts | None, records: tuple[AnchorRecord, ...], receipt_checks: list[tuple[str, Check]]
 ) -> tuple[Check, ...]:
-    """Check that each service with a receipt according to the facts has a matching one here (``witnesses``)."""
-    services = () if facts is None else facts.witnesses
+    """Check that each service with a receipt according to the facts has a matching one here (``timestamps``)."""
+    services = () if facts is None else facts.timestamps
     if problem := _find_impossible_statement(services):
-        return (fail_check("witnesses", problem),)
+        return (fail_check("timestamps", problem),)
     complete_services = [service for service in services if service.state == "complete"]
     if not complete_services:
         return ()
@@ -123,16 +123,16 @@ def _check_stated_services(
     unconfirmed_names, pin_names = [], []
     for service in complete_services:
         service_checks = [
-            check for record, check in receipts if (record.kind, record.witness) == (service.kind, service.name)
+            check for record, check in receipts if (record.kind, record.service) == (service.kind, service.name)
         ]
         if contradiction := _find_contradiction(service, service_checks):
-            return (fail_check("witnesses", contradiction),)
+            return (fail_check("timestamps", contradiction),)
         if not any(check.time is not None for check in service_checks):
             unconfirmed_names.append(service.name)
         pin_names += [check.by for check in service_checks if check.time is not None]
     if unconfirmed_names:
         sentence = f"No receipt confirms what facts.json states about {unconfirmed_names[0][:60]!a}."
-        return (skip_check("witnesses", sentence),)
+        return (skip_check("timestamps", sentence),)
     distinct_names, stated_names = sorted(set(pin_names)), {service.name for service in complete_services}
     sentence = f"Timestamp services whose receipts match facts.json: {len(complete_services)}."
     if set(distinct_names) != {
@@ -141,7 +141,7 @@ def _check_stated_services(
         sentence += f" Names on the trust list: {', '.join(distinct_names)[:200]}."
     if any(service.qualified for service in complete_services):
         sentence += " That services are qualified is stated only by the operator."
-    return (pass_check("witnesses", sentence),)
+    return (pass_check("timestamps", sentence),)
 
 
 def _find_impossible_statement(services: Sequence[TimestampFacts]) -> str:
@@ -153,7 +153,7 @@ def _find_impossible_statement(services: Sequence[TimestampFacts]) -> str:
         return "facts.json lists a timestamp service twice."
     for service in services:
         is_complete = service.state == "complete"
-        is_possible = service.state in {"asked", "pending", "complete"} and (is_complete or service.time is None)
+        is_possible = service.state in {"requested", "pending", "complete"} and (is_complete or service.time is None)
         if not is_possible:
             return f"What facts.json states about {service.name[:60]!a} could not be known when facts.json was written."
         if service.development and service.qualified:
@@ -183,7 +183,7 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
 
     The result is empty if the trust list requires no cosigners.
     """
-    required_count, pinned = trust.requirements.cosigners, {witness.name for witness in trust.cosigners}
+    required_count, pinned = trust.requirements.cosigners, {cosigner.name for cosigner in trust.cosigners}
     pinned_names = set(map(fold_name, pinned))
     if not required_count:
         return ()
@@ -268,7 +268,7 @@ def _check_receipt(inspection: Inspection, name: str, record: AnchorRecord, subj
     attestation = kind.verify(
         record.digest, proof, receipt_files, getattr(inspection.trust, kind.trust_field), subjects[record.digest]
     )
-    name_note = "" if record.witness in attestation.sentence else f" Name in the bundle: {record.witness[:60]!a}."
+    name_note = "" if record.service in attestation.sentence else f" Name in the bundle: {record.service[:60]!a}."
     return Check(
         name,
         State.PASSED,
@@ -301,7 +301,7 @@ def _check_time(checks: list[Check], trust: Trust, required_count: int = 1) -> C
     """
     timed_checks = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not timed_checks:
-        reason = f"{UNKNOWN_WITNESS}: the timestamp services of all {len(checks)} receipts" if checks else NO_RECEIPT
+        reason = f"{UNLISTED}: the timestamp services of all {len(checks)} receipts" if checks else NO_RECEIPT
         return skip_check("time", f"{reason}. The time is not proven.")
     _, time, check = min(timed_checks, key=lambda item: (item[0], item[1]))
     sentence = f"The whole bundle existed no later than {format_time(time)} ({check.name.partition(':')[2]})."

@@ -93,7 +93,7 @@ def expect_statement(sealed_statement: SealedVisitStatement, vkey: str, request:
         verify_note(sealed_statement.checkpoint, vkey)
     except UntrustedIssuerError as error:
         raise FormatError("The checkpoint over the statement is not signed by the partner's key.") from error
-    expect(statement.asked_by in request.names, "The statement is for a different log.")
+    expect(statement.requested_by in request.names, "The statement is for a different log.")
     expect(
         statement.challenge == request.challenge,
         "The statement contains a different challenge, so it is for a different capture.",
@@ -218,8 +218,8 @@ def _check_response(bundle: _Bundle, visit: _Visit, challenge: bytes, response: 
         "The listed agreements and differences do not follow from the two records.",
     )
     pin = _find_pinned_partner(bundle.inspection, response.log)
-    if sealed_statement.statement.asked_by not in bundle.signed_log_names:
-        problem = f"a key that links this bundle to the log {sealed_statement.statement.asked_by[:80]!a}"
+    if sealed_statement.statement.requested_by not in bundle.signed_log_names:
+        problem = f"a key that links this bundle to the log {sealed_statement.statement.requested_by[:80]!a}"
         raise UntrustedIssuerError(f"{problem}, to which the partner responded.")
     if pin.operator and fold_name(pin.operator) in {fold_name(log.operator) for log in own_logs}:
         raise NotFoundError(

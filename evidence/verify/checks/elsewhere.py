@@ -59,7 +59,7 @@ def _check_archive_file(inspection: Inspection, sighting: SightingFacts, path: s
     )
     expect(has_own_urls, "The archive was queried for URLs that are not those of the sighting.")
     has_same_origin = all(
-        get_url_origin(response.asked) == get_url_origin(archive_answers.archive)
+        get_url_origin(response.request_url) == get_url_origin(archive_answers.archive)
         for response in archive_answers.answers
     )
     expect(has_same_origin, "The archive that was queried is not the one in facts.json.")

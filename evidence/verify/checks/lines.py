@@ -228,10 +228,10 @@ def _describe_values(matches: Sequence[MatchFacts]) -> str:
 
 def _build_timestamp_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     """Yield a line on facts about timestamp services that their receipts do not prove."""
-    are_confirmed = any((check.name, check.state) == ("witnesses", State.PASSED) for check in checks)
+    are_confirmed = any((check.name, check.state) == ("timestamps", State.PASSED) for check in checks)
     complete_services = [
         service
-        for service in facts.witnesses
+        for service in facts.timestamps
         if service.state == "complete" and (service.qualified or not are_confirmed)
     ]
     if complete_services:
@@ -244,9 +244,11 @@ def _build_timestamp_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterato
             )
             for service in complete_services[:MAX_HOSTS]
         )
-        timestamp_checks = [] if are_confirmed else [check for check in checks if check.name == "witnesses"]
+        timestamp_checks = [] if are_confirmed else [check for check in checks if check.name == "timestamps"]
         yield Line(
-            "witnesses", "; ".join(service_names), _describe_source(FieldOrigin.RECORDED, "witnesses", timestamp_checks)
+            "timestamps",
+            "; ".join(service_names),
+            _describe_source(FieldOrigin.RECORDED, "timestamps", timestamp_checks),
         )
 
 

@@ -269,7 +269,8 @@ def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: No
         f" Some of these have an earlier name of the log: {', '.join(earlier_names)[:80]}." if earlier_names else ""
     )
     sentence = (
-        f"The checkpoint continues all {len(earlier_notes)} earlier ones in the bundle (RFC 9162, 2.1.4).{suffix}"
+        f"The checkpoint is a consistent extension of all {len(earlier_notes)} earlier ones in the bundle "
+        f"(RFC 9162, 2.1.4).{suffix}"
     )
     return pass_check(name, sentence)
 

@@ -164,7 +164,7 @@ DECISIONS: Kinds = {
     "written after the seal": (change_facts("written_at", LATE), "order"),
     "written before it was opened": (change_facts("written_at", MOMENT), "order"),
     "less left unchecked": (change_facts("not_checked", []), ""),
-    "a witness that never was": (change_facts("witnesses", [{"development": False, "kind": "rfc3161", "name": "Qualified", "state": "complete", "subject": "manifest", "time": MOMENT, "qualified": ""}]), "witnesses"),
+    "a witness that never was": (change_facts("timestamps", [{"development": False, "kind": "rfc3161", "name": "Qualified", "state": "complete", "subject": "manifest", "time": MOMENT, "qualified": ""}]), "timestamps"),
     "another version of the software": (change_facts("software.version", "9.9"), "facts"),
     "another version in facts and manifest": (change_both(("software.version", "9.9"), ("software.version", "9.9")), "bag"),
     "another model": (change_facts("software.models.0.digest", HEX), "facts"),

@@ -100,7 +100,7 @@ RECEIPTS: Kinds = {
     "a receipt outside of the proofs": (change_proof(ANCHORS_PATH, "0.file", "bagit.txt"), "anchor:bagit.txt"),
     "a receipt that is the signature": (change_proof(ANCHORS_PATH, "0.file", "proofs/signature"), "anchor:signature"),
     "a receipt that isn't there": (change_proof(ANCHORS_PATH, "0.file", "proofs/anchors/other.tsr"), "anchor:other.tsr"),
-    "a receipt by another name": (change_proof(ANCHORS_PATH, "0.witness", "Qualified"), ""),
+    "a receipt by another name": (change_proof(ANCHORS_PATH, "0.service", "Qualified"), ""),
     "a receipt that is no trial": (change_proof(ANCHORS_PATH, "0.development", False, "1.development", False), ""),
     "material that isn't there": (change_proof(ANCHORS_PATH, "0.material", ["proofs/material/none.pem"]), "anchor:checkpoint-deceiver.tsr"),
     "material outside of the proofs": (change_proof(ANCHORS_PATH, "0.material", ["data/facts.json"]), ""),
@@ -194,6 +194,6 @@ TRUSTED: Kinds = {
     "the key trusted for a device": (change_trust_list("keys.0.use", "device"), ""),
     "the key revoked long ago": (change_trust_list("keys.0.revoked", MOMENT), "revoked"),
     "the key revoked later": (change_trust_list("keys.0.revoked", LATE), ""),
-    "more witnesses wanted than there are": (change_trust_list("requires", {"grades": ["match"], "witnesses": 3}), ""),
-    "two witnesses wanted of one authority": (change_trust_list("requires", {"grades": ["match"], "witnesses": 2}), ""),
+    "more witnesses wanted than there are": (change_trust_list("requires", {"grades": ["match"], "timestamps": 3}), ""),
+    "two witnesses wanted of one authority": (change_trust_list("requires", {"grades": ["match"], "timestamps": 2}), ""),
 }

@@ -114,7 +114,7 @@ def test_skipped_rows_are_written_and_dry_run_stores_nothing(cli: Terminal, stud
     options = ("--exclude-host", "b.example", "--skipped", out)
     data = cli.run_json("ingest", path, "--watch", "lists", *options, "--dry-run")
     assert [(entry["lines"], entry["kept"]) for entry in data["files"]] == [(4, 1)]
-    assert data["asked"]["largest"] == [{"host": "a.example", "addresses": 1, "seconds": 1.0}]
+    assert data["requests"]["largest"] == [{"host": "a.example", "addresses": 1, "seconds": 1.0}]
     assert not Watch.objects.exists()
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
@@ -157,7 +157,7 @@ def test_web_archives_are_imported_once_by_their_own_watch(cli: Terminal, studio
     (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n" + style.encode() + b"p {}\r\n\r\n")
     data = cli.run_json("ingest", folder, "--watch", "lists", "--dry-run")
     expected = {"addresses": 1, "hosts": 1, "seconds": 1.0, "others": {"hosts": 0, "addresses": 0}}
-    assert data["asked"] == {**expected, "largest": [{"host": "a.example", "addresses": 1, "seconds": 1.0}]}
+    assert data["requests"] == {**expected, "largest": [{"host": "a.example", "addresses": 1, "seconds": 1.0}]}
     summary = {"file": str(folder), "pictures": 1, "refused": {}, "problems": [], "whole": True}
     assert data["in_files"] == [summary]
     alone = cli.run("watch", "add", "old", "--warc", folder / "old.warc", "--dry-run")

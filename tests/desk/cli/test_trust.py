@@ -40,7 +40,7 @@ def add_receipt(kind: StampKind) -> AnchorReceipt:
     """Create a complete receipt as the timestamp step stores it."""
     return AnchorReceipt.objects.create(
         kind=kind.sort,
-        witness="ours",
+        service="ours",
         development=True,
         digest=Digest(receipt_kinds.seal_digest()),
         proof=kind.reply,

@@ -149,5 +149,5 @@ def test_crawl_lists_refusals_with_hints(cli: Terminal, studio: str, monkeypatch
     ):
         crawl_slice.crawl.slices.update(counts=counts)
         assert hint in show_crawl()
-    Crawl.objects.update(not_asked={"unchanged": 412})
+    Crawl.objects.update(skipped_pages={"unchanged": 412})
     assert "exhibit watch run shop --all-pages" in show_crawl()

@@ -15,7 +15,7 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.mark.long
 def test_timestamps_of_a_bundle_are_listed_only_after_sealing(inline: SyncRunner) -> None:
     row = create_sealed_bundle(inline)
-    models.AnchorReceipt.objects.create(kind="rfc3161", witness="ours", digest=row.seal_digest, state="queued")
+    models.AnchorReceipt.objects.create(kind="rfc3161", service="ours", digest=row.seal_digest, state="queued")
     bundle = Bundle.from_row(row)
     assert (bundle.case, bundle.seal, bundle.is_timestamped) == (1, str(row.seal_digest), False)
     assert (bundle.timestamps.complete, bundle.timestamps.requested) == (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from desk.texts.evidence import build_evidence_steps, get_service_name, witness_kind, witness_subject
+from desk.texts.evidence import build_evidence_steps, get_service_name, service_kind, timestamp_subject
 from evidence.facts.case import TimestampFacts
 from exhibit.clock import now
 from registry.bundles.timestamp_status import TimestampCount
@@ -56,6 +56,6 @@ def test_sealed_bundle_lists_its_log_entry_and_each_timestamp_service(inline: Sy
 def test_timestamp_services_have_display_names() -> None:
     assert get_service_name(replace(CALENDAR, development=True)) == "alice"
     assert get_service_name(CALENDAR) != "alice"
-    assert witness_kind("rfc3161") != witness_kind("opentimestamps")
-    assert witness_subject("manifest") != "manifest"
-    assert witness_subject("newer") == "newer"
+    assert service_kind("rfc3161") != service_kind("opentimestamps")
+    assert timestamp_subject("manifest") != "manifest"
+    assert timestamp_subject("newer") == "newer"

@@ -16,7 +16,7 @@ def test_progress_of_a_past_search_is_described() -> None:
         ({"state": "queued", "alike": 1200, "compared": 7, "at_once": 7}, ["1200", "7"]),
         ({"state": "running", "alike": 1200, "compared": 57, "at_once": 7}, ["1200", "57"]),
         ({"state": "failed", "alike": 2}, ["2", "0"]),
-        ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1}, ["3", "2", "1", "1"]),
+        ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "requested_again": 1}, ["3", "2", "1", "1"]),
     ]
     messages = [describe_search(search) for search, _ in searches]
     assert [numbers_in(message) for message in messages] == [numbers for _, numbers in searches]

@@ -136,7 +136,7 @@ def _add_evidence(scene: Scene, cases: list[Case]) -> None:
         for case, seal in zip(confirmed_cases, create_random_digests(len(confirmed_cases)), strict=True)
     )
     for number in range(2, 60):
-        Package.objects.create(owner=scene.studio, number=number, recipient="court", asked_by="Ann", state="done")
+        Package.objects.create(owner=scene.studio, number=number, recipient="court", requested_by="Ann", state="done")
     for package in Package.objects.order_by("number"):
         package.bundles.set(bundles[: 100 if package.number == 1 else 5])
     file = {"name": "report.pdf", "digest": "00", "size": 1_000_000, "media_type": "application/pdf"}

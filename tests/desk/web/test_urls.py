@@ -92,7 +92,13 @@ def test_every_url_without_an_owner_is_covered_by_a_test(scene: Scene) -> None:
     own |= {"add-push-browser", "remove-push-browser"}
     allauth_names = {name for name in names if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
-    of_the_operator |= {"witnesses", "add-witness", "add-own-witness", "remove-witness", "operator-settings"}
+    of_the_operator |= {
+        "timestamp-services",
+        "add-timestamp-service",
+        "add-custom-timestamp-service",
+        "remove-timestamp-service",
+        "operator-settings",
+    }
     secret = {"reply", "reply-pictures", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
@@ -102,8 +108,8 @@ def test_every_url_without_an_owner_is_covered_by_a_test(scene: Scene) -> None:
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404
     assert scene.charlie.post(reverse("operator-leave")).status_code == 404
-    assert scene.charlie.get(reverse("witnesses")).status_code == 404
-    assert scene.charlie.post(reverse("add-witness", args=["freetsa"])).status_code == 404
-    assert scene.charlie.post(reverse("add-own-witness")).status_code == 404
+    assert scene.charlie.get(reverse("timestamp-services")).status_code == 404
+    assert scene.charlie.post(reverse("add-timestamp-service", args=["freetsa"])).status_code == 404
+    assert scene.charlie.post(reverse("add-custom-timestamp-service")).status_code == 404
     assert scene.charlie.post(reverse("operator-settings")).status_code == 404
-    assert scene.charlie.post(reverse("remove-witness", args=["freetsa"])).status_code == 404
+    assert scene.charlie.post(reverse("remove-timestamp-service", args=["freetsa"])).status_code == 404

@@ -118,7 +118,7 @@ def anchor_setup(request: pytest.FixtureRequest) -> AnchorSetup:
 def test_digest_is_timestamped_close_to_now(anchor_setup: AnchorSetup) -> None:
     anchor = anchor_setup.anchor
     receipt = anchor.submit(DIGEST)
-    assert (receipt.kind, receipt.witness, receipt.development) == (anchor.kind, anchor.name, anchor.development)
+    assert (receipt.kind, receipt.service, receipt.development) == (anchor.kind, anchor.name, anchor.development)
     anchor_setup.speak()
     receipt = anchor.upgrade(DIGEST, receipt)
     assert receipt.state is ReceiptState.COMPLETE

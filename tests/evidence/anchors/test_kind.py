@@ -83,4 +83,4 @@ def test_configuration_imports_no_timestamp_libraries() -> None:
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_documents_have_a_label_for_each_kind_of_timestamp_service(kind: str, language: str) -> None:
-    assert load_phrases(language).get_label("witness", f"kind_{kind}")
+    assert load_phrases(language).get_label("timestamp", f"kind_{kind}")

@@ -43,7 +43,7 @@ def test_bundle_can_be_written_after_the_development_chain_restarts(scene: Scene
     assert blocks.receipt.time is not None
     [(name, header)] = blocks.receipt.material
     younger = replace(
-        blocks.receipt, witness="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
+        blocks.receipt, service="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
     )
     proofs = replace(scene.proofs, anchors=(replace(blocks, receipt=younger), *scene.proofs.anchors))
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "anew.zip", proofs))

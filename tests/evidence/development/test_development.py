@@ -20,16 +20,16 @@ COMMAND = [sys.executable, "-m", "evidence.development"]
 
 
 @pytest.mark.parametrize(
-    ("witness", "path", "beginning", "number"),
+    ("service", "path", "beginning", "number"),
     [
         ("authority", "/root.pem", b"-----BEGIN CERTIFICATE", signal.SIGTERM),
         ("chain", "/timestamp/" + 64 * "0", b"Pending", signal.SIGINT),
     ],
 )
 def test_service_prints_url_and_stops_on_signal(
-    witness: str, path: str, beginning: bytes, number: signal.Signals, tmp_path: Path
+    service: str, path: str, beginning: bytes, number: signal.Signals, tmp_path: Path
 ) -> None:
-    arguments = [*COMMAND, witness, "--folder", str(tmp_path), "--every", "0.1"]
+    arguments = [*COMMAND, service, "--folder", str(tmp_path), "--every", "0.1"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         url = running.stdout.readline().strip()

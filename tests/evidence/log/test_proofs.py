@@ -167,7 +167,7 @@ def test_bundle_sealed_later_contains_the_newest_timestamped_checkpoint(
     for row in (first, second, third, fourth):
         digest = Digest.from_bytes(row.note.encode())
         AnchorReceipt.objects.create(
-            kind="rfc3161", witness="a", digest=digest, checkpoint=row, state="queued" if row == fourth else "done"
+            kind="rfc3161", service="a", digest=digest, checkpoint=row, state="queued" if row == fourth else "done"
         )
     assert proofs.find_renewal(first) is None
     monkeypatch.setattr(proofs, "MIN_RENEWAL_AGE", timedelta(0))

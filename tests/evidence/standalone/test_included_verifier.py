@@ -89,7 +89,7 @@ def test_printed_commands_contain_no_unchecked_text(bundle_files: Files, tmp_pat
 
 def test_terminal_control_characters_are_replaced(bundle_files: Files, tmp_path: Path) -> None:
     code, text = run_verifier_process(
-        write_zip(tmp_path / "b.zip", update_bag(add_receipt(witness="x\x1b[2J\u202ey\nrm -r")(bundle_files)))
+        write_zip(tmp_path / "b.zip", update_bag(add_receipt(service="x\x1b[2J\u202ey\nrm -r")(bundle_files)))
     )
     assert code == 0
     assert not set(text) & {"\x1b", "\u202e"}

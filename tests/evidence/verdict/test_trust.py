@@ -46,15 +46,15 @@ def test_bitcoin_main_chain_requires_minimum_work() -> None:
             '"keys": [{"owner": "Ann", "public": "00ff", "development": false, "label": ""}]',
             "keys.0.: public",
         ),
-        ('"keys": []', '"keys": [], "requires": {"grades": ["taste"], "witnesses": 1}', "grades"),
+        ('"keys": []', '"keys": [], "requires": {"grades": ["taste"], "timestamps": 1}', "grades"),
         (
             '"keys": []',
-            '"keys": [], "requires": {"grades": ["match"], "witnesses": 0}',
+            '"keys": [], "requires": {"grades": ["match"], "timestamps": 0}',
             "requires 0 timestamp services",
         ),
         (
             '"keys": []',
-            '"keys": [], "requires": {"grades": ["match"], "witnesses": 99}',
+            '"keys": [], "requires": {"grades": ["match"], "timestamps": 99}',
             "requires 99 timestamp services",
         ),
     ],

@@ -300,7 +300,7 @@ def change_evm_proof(**changes: Any) -> MakeForgery:  # noqa: ANN401 - fields
 
 
 def state_timestamps(
-    *witness_facts: TimestampFacts, count: int = 1, called: Sequence[str] = ("Test authority",)
+    *timestamp_facts: TimestampFacts, count: int = 1, called: Sequence[str] = ("Test authority",)
 ) -> MakeForgery:
     """State timestamps in the facts, all from one authority but under these names."""
 
@@ -313,20 +313,20 @@ def state_timestamps(
             session = create_guarded_session(Guard(("127.0.0.0/8",)))
             anchor = Rfc3161Anchor("A", authority.url, [scene.root_pem], development=True, session=session)
             stamps = [anchor.submit(head) for _ in range(count)]
-        anchors = [replace(stamps[at % count], witness=name) for at, name in enumerate(called)]
-        facts = tuple(replace(row, time=anchors[at].time) for at, row in enumerate(witness_facts))
-        other = reseal(scene, replace(scene.facts, witnesses=facts))
+        anchors = [replace(stamps[at % count], service=name) for at, name in enumerate(called)]
+        facts = tuple(replace(row, time=anchors[at].time) for at, row in enumerate(timestamp_facts))
+        other = reseal(scene, replace(scene.facts, timestamps=facts))
         proofs = replace(other.proofs, anchors=tuple(AnchorProof(head, row) for row in anchors))
         return other, proofs, scene.trust
 
     return make
 
 
-def create_witness(name: str, kind: str = "rfc3161") -> TimestampFacts:
+def make_timestamp(name: str, kind: str = "rfc3161") -> TimestampFacts:
     return TimestampFacts(kind, name, True, "complete", "checkpoint", now())  # noqa: FBT003 - a field
 
 
-QUALIFIED_WITNESS = replace(create_witness("Test authority"), development=False, qualified="2026-11-01")
+QUALIFIED_TIMESTAMP = replace(make_timestamp("Test authority"), development=False, qualified="2026-11-01")
 
 
 def revoke_key(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> MakeForgery:
@@ -405,7 +405,7 @@ def _remove_page_text(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
 
 def _change_requester(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Present a statement for another installation, whose name is in an unsigned checkpoint."""
-    statement = replace(cocaptured.statement, asked_by="log.stranger.example")
+    statement = replace(cocaptured.statement, requested_by="log.stranger.example")
     data = Cocapture(CHALLENGE, (cocaptured.answer(seal_statement(cocaptured.log, statement)),)).to_json()
 
     def lie(facts: dict[str, Any], files: Files) -> None:
@@ -621,7 +621,7 @@ FORGERIES: dict[str, tuple[MakeForgery, Expectation]] = {
         {"anchor:checkpoint": "failed"},
     ),
     "a witness of the list's name with letters that aren't seen": (
-        change_receipts(lambda records, _: find_record(records, STAMP).update(witness="Test\u200b authority")),
+        change_receipts(lambda records, _: find_record(records, STAMP).update(service="Test\u200b authority")),
         {"anchor:checkpoint-test-authority.tsr": "passed: Name in the bundle: 'Test\\u200b authority'"},
     ),
     "two receipts of one chain by two names": (
@@ -629,28 +629,28 @@ FORGERIES: dict[str, tuple[MakeForgery, Expectation]] = {
     ),
     # statements about timestamp services in the facts
     "a witness of the facts whose receipt is another's": (
-        state_timestamps(create_witness("DigiCert"), called=["DigiCert"]), {"witnesses": LISTED_SENTENCE},
+        state_timestamps(make_timestamp("DigiCert"), called=["DigiCert"]), {"timestamps": LISTED_SENTENCE},
     ),
     "three witnesses of the facts that are one": (
-        state_timestamps(create_witness("A"), create_witness("B"), create_witness("C"), called=["A", "B", "C"]),
-        {"witnesses": LISTED_SENTENCE},
+        state_timestamps(make_timestamp("A"), make_timestamp("B"), make_timestamp("C"), called=["A", "B", "C"]),
+        {"timestamps": LISTED_SENTENCE},
     ),
     "a witness of the facts of a kind that there isn't": (
-        state_timestamps(create_witness("A notary", "notary"), called=["A notary"]), {"witnesses": "not checked"},
+        state_timestamps(make_timestamp("A notary", "notary"), called=["A notary"]), {"timestamps": "not checked"},
     ),
     "a witness of the facts that is shown by a receipt of another kind": (
-        state_timestamps(create_witness("Test chain", "opentimestamps"), called=["Test chain"]),
-        {"witnesses": "not checked"},
+        state_timestamps(make_timestamp("Test chain", "opentimestamps"), called=["Test chain"]),
+        {"timestamps": "not checked"},
     ),
     "a witness of the facts that was given their seal": (
-        state_timestamps(replace(create_witness("Test authority"), subject="manifest")), {"witnesses": "failed"},
+        state_timestamps(replace(make_timestamp("Test authority"), subject="manifest")), {"timestamps": "failed"},
     ),
     "a witness for trials that the facts call qualified": (
-        state_timestamps(replace(create_witness("Test authority"), qualified="2026-11-01")), {"witnesses": "failed"},
+        state_timestamps(replace(make_timestamp("Test authority"), qualified="2026-11-01")), {"timestamps": "failed"},
     ),
     "a witness that only the facts call qualified": (
-        lambda field: _pin_as_production(state_timestamps(QUALIFIED_WITNESS)(field)),
-        {"witnesses": "passed: That services are qualified is stated only by the operator"},
+        lambda field: _pin_as_production(state_timestamps(QUALIFIED_TIMESTAMP)(field)),
+        {"timestamps": "passed: That services are qualified is stated only by the operator"},
     ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (

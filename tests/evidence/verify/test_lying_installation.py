@@ -374,7 +374,7 @@ def change_version(path: str, value: object) -> Invention:
 def add_timestamp(**changes: object) -> Lie:
     row = {"kind": "rfc3161", "name": "Deceiver", "development": False, "state": "complete", "subject": "checkpoint"}
     return lambda facts, _files, _scene: facts.update(
-        witnesses=[{**row, "time": format_rfc3339(now() + timedelta(hours=2)), "qualified": "", **changes}]
+        timestamps=[{**row, "time": format_rfc3339(now() + timedelta(hours=2)), "qualified": "", **changes}]
     )
 
 
@@ -386,7 +386,7 @@ def claim_timestamp(**changes: object) -> Invention:
         digest = compute_checkpoint_digest(facts["work"]["registration"]["checkpoint"])
         file = "proofs/anchors/earlier-deceiver.tsr"
         files[file] = forge_timestamp(None, bytes.fromhex(digest.hex))
-        record = {"file": file, "kind": "rfc3161", "witness": "Deceiver", "development": True, "digest": digest.hex}
+        record = {"file": file, "kind": "rfc3161", "service": "Deceiver", "development": True, "digest": digest.hex}
         every = [*json.loads(files[ANCHORS_PATH]), {**record, "material": []}]
         files[ANCHORS_PATH] = encode_canonical(sorted(every, key=lambda listed: listed["file"]))
 
@@ -395,7 +395,7 @@ def claim_timestamp(**changes: object) -> Invention:
 
 def repeat_timestamp_services(facts: Facts, files: Files, scene: Scene) -> None:
     add_timestamp()(facts, files, scene)
-    facts["witnesses"] *= 2
+    facts["timestamps"] *= 2
 
 
 def change_signer_name(place: str) -> Lie:
@@ -669,18 +669,18 @@ LOG_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
         add_later_checkpoint("notary.court.example"), {"says:renewal": "No log on the trust list has signed it"}
     ),
     "a proof that a head of nothing goes on": (Invention(proofs=add_consistency_proof), {"consistency": FAILED}),
-    "a witness in a state of its own": (add_timestamp(state="sworn"), {"witnesses": FAILED}),
+    "a witness in a state of its own": (add_timestamp(state="sworn"), {"timestamps": FAILED}),
     "a witness that hasn't answered and states a time": (
-        add_timestamp(state="pending", time=MOMENT), {"witnesses": FAILED}
+        add_timestamp(state="pending", time=MOMENT), {"timestamps": FAILED}
     ),
-    "a witness of the manifest that wasn't written": (add_timestamp(subject="manifest"), {"witnesses": FAILED}),
-    "one witness as two": (repeat_timestamp_services, {"witnesses": FAILED}),
-    "a witness without a receipt": (add_timestamp(name="National"), {"line:witnesses": "'National'"}),
+    "a witness of the manifest that wasn't written": (add_timestamp(subject="manifest"), {"timestamps": FAILED}),
+    "one witness as two": (repeat_timestamp_services, {"timestamps": FAILED}),
+    "a witness without a receipt": (add_timestamp(name="National"), {"line:timestamps": "'National'"}),
     "a witness that has answered, called qualified": (
-        claim_timestamp(qualified="2015-01-01"), {"witnesses": FAILED}
+        claim_timestamp(qualified="2015-01-01"), {"timestamps": FAILED}
     ),
     "a witness of a kind that nobody knows": (
-        add_timestamp(kind="oracle", name="Delphi"), {"line:witnesses": "'Delphi'"}
+        add_timestamp(kind="oracle", name="Delphi"), {"line:timestamps": "'Delphi'"}
     ),
 }  # fmt: skip
 NETWORK_LIES: dict[str, tuple[Invention | Lie, Expected]] = {

@@ -194,7 +194,7 @@ def add_timestamp(**changes: object) -> Lie:
     """State an old timestamp in the facts."""
     row = {"kind": "rfc3161", "name": "Qualified", "development": False, "state": "complete", "subject": "checkpoint"}
     return lambda facts, _files, _scene: facts.update(
-        witnesses=[{**row, "time": "2015-01-01T00:00:00.000000Z", "qualified": "2015-01-01", **changes}]
+        timestamps=[{**row, "time": "2015-01-01T00:00:00.000000Z", "qualified": "2015-01-01", **changes}]
     )
 
 
@@ -277,8 +277,8 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "was seen": (change_facts("licence_check.checked_at", shift_time(-DAY)), {"order": "failed"}),
     "licences searched after it was "
     "written": (change_facts("licence_check.checked_at", shift_time(0.5 * DAY)), {"order": "failed"}),
-    "a witness of 2015 without a receipt": (add_timestamp(), {"witnesses": "not checked"}),
-    "a witness of the bundle's own log": (add_timestamp(kind="cosignature"), {"witnesses": "not checked"}),
+    "a witness of 2015 without a receipt": (add_timestamp(), {"timestamps": "not checked"}),
+    "a witness of the bundle's own log": (add_timestamp(kind="cosignature"), {"timestamps": "not checked"}),
     "another author in a further entry": (add_registration_entry(author="Ben"), {"registration:01-2": "failed"}),
     "another holder in a further entry": (add_registration_entry(holder="Ben"), {"registration:01-2": "failed"}),
     "another credit in a further entry": (add_registration_entry(credit="Ben"), {"registration:01-2": "failed"}),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.verdict.result import CONTAINER_CHANGED, UNKNOWN_WITNESS, State, Verdict
+from evidence.verdict.result import CONTAINER_CHANGED, UNLISTED, State, Verdict
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
@@ -106,14 +106,14 @@ def test_fully_forged_bundle_has_only_unknown_timestamp_services(scene: Scene, t
     (tmp_path / "forger").mkdir()
     forged = make_scene(tmp_path / "forger", seed=2)
     verdict = Verifier(scene.trust).verify(forged.write(tmp_path / "forged.zip"))
-    unknown = {check.name for check in verdict.checks if check.sentence.startswith(UNKNOWN_WITNESS)}
+    unknown = {check.name for check in verdict.checks if check.sentence.startswith(UNLISTED)}
     assert not verdict.failures
     assert verdict.outcome is ExitCode.INCOMPLETE
     dated = {"registration", "registration:01", "slice:01"}
     assert unknown >= {"key", "checkpoint", "time", "anchor:checkpoint-test-chain.ots", *dated}
     assert len(unknown) == 10
     [registration] = [check for check in verdict.checks if check.name == "registration"]
-    assert registration.sentence.startswith(UNKNOWN_WITNESS)
+    assert registration.sentence.startswith(UNLISTED)
 
 
 @pytest.mark.long

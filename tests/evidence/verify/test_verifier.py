@@ -11,7 +11,7 @@ import pytest
 from evidence.__main__ import main
 from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
 from evidence.verdict.grades import GRADES
-from evidence.verdict.result import UNKNOWN_WITNESS, State, Verdict, raise_first_failure
+from evidence.verdict.result import UNLISTED, State, Verdict, raise_first_failure
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
@@ -53,7 +53,7 @@ def test_development_timestamp_services_are_reported(scene: Scene, bundle: Path)
 
 def test_bundle_without_pinned_trust_is_incomplete(bundle: Path) -> None:
     verdict = Verifier(load_trust()).verify(bundle)
-    unknown = {check.name for check in verdict.checks if check.sentence.startswith(UNKNOWN_WITNESS)}
+    unknown = {check.name for check in verdict.checks if check.sentence.startswith(UNLISTED)}
     assert unknown == {
         "key",
         "checkpoint",

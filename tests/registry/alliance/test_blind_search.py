@@ -202,7 +202,7 @@ def test_invalid_partner_response_is_reported(
     )
     with pytest.raises(ServiceMissingError):
         search_partner_pictures(services, partner_b)
-    assert any("blind search asked" in message for message in list_log_entries())
+    assert any("blind search queried" in message for message in list_log_entries())
 
 
 def test_unreachable_partner_is_reported(services: Services, partner_b: Partner) -> None:

@@ -95,7 +95,7 @@ def test_visit_for_partner_is_logged(services: Services, shop: Site) -> None:
         Digest.from_bytes(PAGE),
         Digest.from_bytes(COPY),
     )
-    assert (statement.asked_by, statement.language, statement.content_language, statement.consent) == (
+    assert (statement.requested_by, statement.language, statement.content_language, statement.consent) == (
         "b.example/log",
         "en",
         "en",
@@ -261,7 +261,7 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
     assert (honest.missing, "picture" in honest.agrees) == ("", True)
     long_ago = "2020-01-01T00:00:00.000000Z"
     lies: list[dict[str, object]] = [
-        {"challenge": "00" * 32}, {"asked_by": "d.example/log"}, {"page": {"url": "https://other.example/"}},
+        {"challenge": "00" * 32}, {"requested_by": "d.example/log"}, {"page": {"url": "https://other.example/"}},
         {"picture": {"url": "https://other.example/"}}, {"picture": None}, {"content_language": "x" * 200_000},
         {"started": long_ago, "finished": long_ago}, {"format": "exhibit-cocapture/9"},
     ]  # fmt: skip

@@ -135,7 +135,7 @@ def test_deposit_contains_renewal_proofs(
     later = sign_checkpoint(inline.services)
     assert later is not None
     for record in (first, later):
-        row = {"kind": "evm", "witness": "Chain", "digest": compute_checkpoint_digest(record.note), "proof": b"{}"}
+        row = {"kind": "evm", "service": "Chain", "digest": compute_checkpoint_digest(record.note), "proof": b"{}"}
         AnchorReceipt.objects.create(**row, checkpoint=record, state="done", time=record.made_at)
     with zipfile.ZipFile(write_deposit(inline, deposit, tmp_path)) as archive:
         assert f"proofs/log/checkpoint-{later.size}" in archive.namelist()

@@ -83,7 +83,7 @@ def test_contents_list_each_bundle_with_digests_in_each_language(inline: SyncRun
     bundle = Bundle.objects.create(case=case, number=1, state="done", seal_digest=SEAL, sealed_at=moment)
     file = {"name": "seven.zip", "digest": "ab" * 32, "size": 12345, "crc": 0, "bundle": bundle.pk}
     package = Package.objects.create(
-        owner=studio, number=1, recipient="other-side", reason="They\nstay.", asked_by="Ann", files=[file]
+        owner=studio, number=1, recipient="other-side", reason="They\nstay.", requested_by="Ann", files=[file]
     )
     package.bundles.add(bundle)
     files = dict(render_contents_files(inline.services, package, moment))

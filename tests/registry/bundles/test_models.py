@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_link_has_exactly_one_target(db: None) -> None:
     studio = owner("studio")
     report = Report.objects.create(owner=studio, number=1)
-    package = Package.objects.create(owner=studio, number=1, recipient="court", asked_by="Ann")
+    package = Package.objects.create(owner=studio, number=1, recipient="court", requested_by="Ann")
     for number, leads in enumerate(({}, {"report": report, "package": package})):
         with pytest.raises(IntegrityError, match="download_link_to_one_thing"), transaction.atomic():
             DownloadLink.objects.create(
@@ -34,9 +34,9 @@ def test_sealed_bundle_protects_case_and_seals_are_unique(inline: SyncRunner) ->
     with pytest.raises(IntegrityError), transaction.atomic():
         Bundle.objects.create(case=case, number=2, seal_digest=seal)
     Bundle.objects.create(case=case, number=2)
-    AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal, bundle=bundle)
+    AnchorReceipt.objects.create(kind="evm", service="w", digest=seal, bundle=bundle)
     with pytest.raises(IntegrityError, match="anchor_receipt_identity"), transaction.atomic():
-        AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal)
+        AnchorReceipt.objects.create(kind="evm", service="w", digest=seal)
     for row in (bundle, case):
         with pytest.raises(ProtectedError), transaction.atomic():
             row.delete()

@@ -69,12 +69,12 @@ def test_sheet_names_the_timestamp_services_of_the_crawl_checkpoint(inline: Sync
     sequence_log(inline.services)
     checkpoint = sign_checkpoint(inline.services)
     assert checkpoint is not None
-    row = {"kind": "rfc3161", "witness": "Authority", "digest": compute_checkpoint_digest(checkpoint.note)}
+    row = {"kind": "rfc3161", "service": "Authority", "digest": compute_checkpoint_digest(checkpoint.note)}
     AnchorReceipt.objects.create(**row, checkpoint=checkpoint, state="done", time=checkpoint.made_at)
     sealing.seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     case = load_sealed_case(inline.services, bundle)
-    [service] = load_sealed_facts(inline.services, case).witnesses
+    [service] = load_sealed_facts(inline.services, case).timestamps
     assert (service.name, service.state, service.subject) == ("Authority", "complete", "checkpoint")
     sheet = next(file for file in case.manifest.files if file.role == "exhibit-sheet")
     pages = PdfReader(BytesIO(inline.services.blobs.get(sheet.sha256))).pages

@@ -167,7 +167,7 @@ def test_misconfigured_timestamp_service_does_not_block_log_or_other_services(
     signed = sign_checkpoint(inline.services)
     assert signed is not None
     request_timestamps(inline.services, list(signed.receipts.values_list("pk", flat=True)))
-    states = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
+    states = {row.service: (row.state, row.error) for row in signed.receipts.all()}
     assert states["moody"] == ("done", "")
     assert states["broken"][0] == "queued"
     assert "broken" in states["broken"][1]

@@ -32,7 +32,7 @@ def test_simultaneous_timestamps_complete_bundle_once() -> None:
     case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
     bundle = Bundle.objects.create(case=case, number=1, sealed_at=now(), state=StepState.DONE, seal_digest=SEAL)
     receipts = [
-        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=SEAL, bundle=bundle) for name in ("a", "b")
+        AnchorReceipt.objects.create(kind="rfc3161", service=name, digest=SEAL, bundle=bundle) for name in ("a", "b")
     ]
     first, second = threading.Event(), threading.Event()
 
@@ -51,7 +51,7 @@ def test_simultaneous_timestamps_complete_bundle_once() -> None:
         ]
         for future in done:
             future.result()
-    assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
+    assert Event.objects.filter(kind=EventKind.BUNDLE_TIMESTAMPED).count() == 1
 
 
 def test_timestamp_service_is_counted_once_when_its_receipt_is_complete() -> None:
@@ -64,13 +64,13 @@ def test_timestamp_service_is_counted_once_when_its_receipt_is_complete() -> Non
         make_facts("b", "pending"),
         make_facts("c", "asked"),
     )
-    assert count_timestamps(facts, 1) == TimestampCount(complete=1, asked=3, needed=1)
+    assert count_timestamps(facts, 1) == TimestampCount(complete=1, requested=3, needed=1)
     assert [count_timestamps(facts, needed).enough for needed in (1, 2)] == [True, False]
 
 
 def add_completed_receipt(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
     AnchorReceipt.objects.create(
-        kind="evm", witness=witness, digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
+        kind="evm", service=witness, digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
         checkpoint=checkpoint,
         state="done", completed_at=checkpoint.made_at + timedelta(hours=hours),
     )  # fmt: skip

@@ -100,7 +100,7 @@ def test_captures_are_stored_as_statements_of_archive(
     assert [answer.body for answer in archive_answers.answers] == [
         item.body for item in archive_answers.answers if item.body
     ]
-    assert {answer.asked.partition("?")[0] for answer in archive_answers.answers} == {f"{where}{INDEX_PATH}"}
+    assert {answer.request_url.partition("?")[0] for answer in archive_answers.answers} == {f"{where}{INDEX_PATH}"}
     assert files["archived-picture"] == smaller
     assert [item.path for item in requests_to(site, "/web/")] == [f"/web/20190303101502id_/{IMAGE}"]
     assert Sighting.objects.get().elsewhere == []

@@ -246,7 +246,7 @@ def test_archive_is_used_only_if_owner_and_operator_enable_it(
     services.config = replace(services.config, web_archive_url="")
     assert capture_case(services, case)[1] is None
     assert archive.requests == []
-    entries = LogSubmission.objects.filter(type="setting", opening__content__what="web archive asked for")
+    entries = LogSubmission.objects.filter(type="setting", opening__content__what="web archive used")
     assert entries.count() == 4
 
 

@@ -196,7 +196,7 @@ def test_watches_query_the_same_archive_one_at_a_time(
         patch.setattr(archive_captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
         archive_captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
-    assert (row.state, row.asked, len(site.requests)) == ("queued", 0, 0)
+    assert (row.state, row.requests, len(site.requests)) == ("queued", 0, 0)
     assert row.not_before is not None
 
 
@@ -287,7 +287,7 @@ def test_repeated_captures_of_same_picture_are_queued_once(
     steps.claim(Inquiry, [row.pk], inline.services.stale_after)
     archive_captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
-    assert (row.asked, row.found, FrontierUrl.objects.count()) == (2, 5, 5)
+    assert (row.requests, row.found, FrontierUrl.objects.count()) == (2, 5, 5)
     assert len(site.requests) == 2
 
 

@@ -63,7 +63,7 @@ def test_search_results_are_stored_only_while_the_claim_is_valid(db: None) -> No
     Inquiry.objects.update(state="running")
     assert inquiries.store_results(row.pk, urls, page="2", pages=1)
     row.refresh_from_db()
-    assert (row.found, row.asked, row.page, row.pages) == (1, 1, "2", 1)
+    assert (row.found, row.requests, row.page, row.pages) == (1, 1, "2", 1)
     assert FrontierUrl.objects.get().url == "http://shop.example/a.jpg"
     subject = inquiries.get_next_subject(row)
     assert subject is not None

@@ -331,7 +331,7 @@ def test_unchanged_pages_are_sampled_and_all_visited_within_16_runs(db: None) ->
         end_crawl(crawl)
         page_changes.count_skipped_pages(crawl.pk)
         crawl.refresh_from_db()
-        assert crawl.not_asked == {"unchanged": 375}
+        assert crawl.skipped_pages == {"unchanged": 375}
     assert len(set().union(*requests)) == 400
 
 
@@ -384,7 +384,7 @@ def test_pages_declared_unchanged_by_the_site_are_sampled_by_age_only(db: None) 
     end_crawl(crawl)
     page_changes.count_skipped_pages(crawl.pk)
     crawl.refresh_from_db()
-    assert crawl.not_asked == {"stated": 290}
+    assert crawl.skipped_pages == {"stated": 290}
 
 
 def test_conditional_requests_alternate_and_skip_known_copies(inline: SyncRunner, shop: Watch) -> None:
@@ -449,7 +449,7 @@ def test_second_run_requests_a_tenth_of_pages_plus_matched_and_updated_pages(inl
     finds = {f"/{number}" for number in range(7, 120, 15)}
     assert {*finds, *(f"{path}.jpg" for path in finds), "/99", "/0", "/sitemap.xml"} <= set(second)
     latest = new_watch.crawls.get(number=2)
-    assert latest.not_asked == {"stated": 120 - len({path for path in second if path in old})}
+    assert latest.skipped_pages == {"stated": 120 - len({path for path in second if path in old})}
     page_changes.store_visits(new_watch.pk, 2, [], {site.url(path): "http-410" for path in old})
     assert set(new_watch.known_pages.values_list("url", flat=True)) == {site.url(path) for path in finds}, (
         "may come back"

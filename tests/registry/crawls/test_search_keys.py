@@ -117,7 +117,7 @@ def test_run_stops_before_exceeding_budget_and_next_run_continues(
 ) -> None:
     watch = add_search_watch(inline, studio, money="0.05 USD")
     crawl, inquiry = run(inline, watch)
-    assert (crawl.state, inquiry.outcome, inquiry.asked, list_costs()) == ("done", "money", 2, [20_000, 20_000])
+    assert (crawl.state, inquiry.outcome, inquiry.requests, list_costs()) == ("done", "money", 2, [20_000, 20_000])
     assert inquiry.stopped_at == {"spent": "0.04 USD", "limit": "0.05 USD", "left": 1}
     assert str(*budgets.sum_charges(budgets.list_run_charges(crawl.pk))) == "0.04 USD"
     _crawl, inquiry = run(inline, watch)
@@ -132,9 +132,9 @@ def test_run_stops_before_exceeding_budget_and_next_run_continues(
 @pytest.mark.long
 def test_budget_equal_to_cost_is_sufficient(inline: SyncRunner, studio: Owner, site: Site) -> None:
     _crawl, inquiry = run(inline, add_search_watch(inline, studio, money="0.06 USD"))
-    assert (inquiry.outcome, inquiry.asked, inquiry.stopped_at) == ("", 3, {})
+    assert (inquiry.outcome, inquiry.requests, inquiry.stopped_at) == ("", 3, {})
     _crawl, inquiry = run(inline, add_search_watch(inline, studio, name="none", money="0 USD"))
-    assert (inquiry.outcome, inquiry.asked) == ("money", 0)
+    assert (inquiry.outcome, inquiry.requests) == ("money", 0)
 
 
 @pytest.mark.long
@@ -152,7 +152,7 @@ class KilledError(BaseException):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("last", "requests"), [('INSERT INTO "registry_searchcharge"', 0), ('"asked" =', 1)])
+@pytest.mark.parametrize(("last", "requests"), [('INSERT INTO "registry_searchcharge"', 0), ('"requests" =', 1)])
 def test_request_of_killed_worker_is_charged_and_repeated(
     inline: SyncRunner, studio: Owner, site: Site, last: str, requests: int
 ) -> None:
@@ -184,7 +184,7 @@ def test_request_of_killed_worker_is_charged_and_repeated(
 def test_failed_requests_are_charged(inline: SyncRunner, studio: Owner, site: Site, response: Answer) -> None:
     site.routes[SEARCH_PATH] = response
     crawl, inquiry = run(inline, add_search_watch(inline, studio, money="0.05 USD"))
-    assert (inquiry.state, inquiry.asked, list_costs()) == ("queued", 0, [20_000])
+    assert (inquiry.state, inquiry.requests, list_costs()) == ("queued", 0, [20_000])
     for _ in range(2):
         Inquiry.objects.update(not_before=None)
         inline.run_until_idle()
@@ -226,7 +226,7 @@ def test_words_left_when_the_budget_is_spent_are_searched_in_the_next_run(
 ) -> None:
     watch = add_search_watch(inline, studio, "market", words=["wave", "fuji"], money="0.02 USD")
     _crawl, inquiry = run(inline, watch)
-    assert (inquiry.asked, inquiry.stopped_at["left"]) == (2, 1)
+    assert (inquiry.requests, inquiry.stopped_at["left"]) == (2, 1)
     run(inline, watch)
     assert [query_parameters(request)["q"] for request in site.requests] == ["wave", "wave", "fuji", "fuji"]
 
@@ -242,7 +242,7 @@ def test_url_found_by_two_searches_is_visited_once(inline: SyncRunner, studio: O
     site.routes[PATHS["yandex-images"]] = json_response({"images": [respelt, respelt]})
     watch = add_search_watch(inline, studio, "tineye", "yandex-images", works=[1], money="0.0275 USD")
     crawl, _inquiry = run(inline, watch)
-    assert [(inquiry.service, inquiry.asked) for inquiry in crawl.inquiries.order_by("pk")] == [
+    assert [(inquiry.service, inquiry.requests) for inquiry in crawl.inquiries.order_by("pk")] == [
         ("tineye", 1),
         ("yandex-images", 1),
     ]

@@ -95,7 +95,7 @@ def test_copy_found_by_search_becomes_private_sighting_and_case(inline: SyncRunn
     stranger = owner("stranger")
     register(inline.services, stranger, photograph(1))
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (crawl.state, crawl.reason, inquiry.asked, inquiry.found) == ("done", "finished", 1, 1)
+    assert (crawl.state, crawl.reason, inquiry.requests, inquiry.found) == ("done", "finished", 1, 1)
     sighting = Sighting.objects.get()
     assert (sighting.private_to, sighting.found_in, sighting.page_url) == (studio, "search", site.url("/shop/42"))
     expected = {"kind": "search-saw", "by": "TinEye", "of": "picture", "stated": "2026-03-01"}
@@ -169,7 +169,7 @@ def test_exhausted_or_rejected_key_ends_run_with_reason(
 ) -> None:
     site.routes[SEARCH_PATH] = tineye_error(code, "No.")
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (crawl.state, inquiry.outcome, inquiry.asked) == ("done", outcome, 0)
+    assert (crawl.state, inquiry.outcome, inquiry.requests) == ("done", outcome, 0)
 
 
 @pytest.mark.long
@@ -178,7 +178,7 @@ def test_unsearchable_picture_is_skipped_and_reported(inline: SyncRunner, studio
     answers = [tineye_answer([]), tineye_error(400, "The image is too small or too simple.")]
     site.routes[SEARCH_PATH] = lambda _request: answers.pop()
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (inquiry.asked, crawl.reason) == (1, "finished")
+    assert (inquiry.requests, crawl.reason) == (1, "finished")
     assert Refusal.objects.get().reason == "unsearchable"
     assert "work 1" in Refusal.objects.get().url
 
@@ -189,7 +189,7 @@ def test_picture_with_missing_bytes_is_reported_and_skipped(inline: SyncRunner, 
     register(inline.services, studio, photograph(2))
     inline.services.blobs.remove(Digest.from_bytes(photograph(1)))
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
-    assert (crawl.state, inquiry.state, inquiry.asked) == ("done", "done", 1)
+    assert (crawl.state, inquiry.state, inquiry.requests) == ("done", "done", 1)
     refused = Refusal.objects.get(reason="unsearchable")
     assert refused.url == "search:tineye?work 1"
 
@@ -210,7 +210,7 @@ def test_local_failure_does_not_skip_the_picture(
     Inquiry.objects.update(not_before=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
-    assert (crawl.reason, crawl.inquiries.get().asked, Refusal.objects.count()) == ("finished", 1, 0)
+    assert (crawl.reason, crawl.inquiries.get().requests, Refusal.objects.count()) == ("finished", 1, 0)
 
 
 def test_failed_search_is_retried(inline: SyncRunner, studio: Owner, site: Site) -> None:
@@ -245,7 +245,7 @@ def test_marketplace_results_are_fetched_page_by_page(inline: SyncRunner, studio
 
     site.routes["/offers"] = serve_offers
     crawl, inquiry = run(inline, add_search_watch(inline, studio, "market", ("wave", "fuji")))
-    assert (inquiry.asked, inquiry.found, crawl.state) == (6, 6, "done")
+    assert (inquiry.requests, inquiry.found, crawl.state) == (6, 6, "done")
     visited = set(FrontierUrl.objects.values_list("url", flat=True))
     assert visited == {site.url(f"/picture/{words}-{page}.jpg") for words in ("wave", "fuji") for page in range(3)}
 
@@ -283,7 +283,7 @@ def test_stored_response_is_not_requested_again_after_crash(
     outside = len(connection.savepoint_ids)
 
     def kill(execute: Callable[..., object], sql: str, *rest: object) -> object:
-        if since_kept or (sql.startswith('UPDATE "registry_inquiry"') and '"asked" =' in sql):
+        if since_kept or (sql.startswith('UPDATE "registry_inquiry"') and '"requests" =' in sql):
             since_kept.append(sql)
         if len(since_kept) > 1 + later and len(connection.savepoint_ids) == outside:
             raise KilledError
@@ -297,7 +297,7 @@ def test_stored_response_is_not_requested_again_after_crash(
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason) == ("done", "finished")
     asked_for = list_searched_pictures(site)
-    assert (len(asked_for), len(set(asked_for)), crawl.inquiries.get().asked) == (3, 3, 3)
+    assert (len(asked_for), len(set(asked_for)), crawl.inquiries.get().requests) == (3, 3, 3)
 
 
 @pytest.mark.long
@@ -354,7 +354,7 @@ def test_shop_without_a_key_is_searched_once_per_run(inline: SyncRunner, studio:
     settings: Any = {"every": DAY, "budget": {}, "politeness": {"delay": 0.0}, "by": "Ann"}
     watch = set_up_watch(inline.services, studio, "s", [("search", "shop")], **settings)
     _crawl, inquiry = run(inline, watch)
-    assert (inquiry.asked, inquiry.outcome, Case.objects.count()) == (1, "", 1)
+    assert (inquiry.requests, inquiry.outcome, Case.objects.count()) == (1, "", 1)
     with pytest.raises(InvalidRequestError):
         set_up_watch(inline.services, studio, "t", [("search", "shop")], words=["wave"], **settings)
 

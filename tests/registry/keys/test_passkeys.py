@@ -138,7 +138,7 @@ def test_passkey_response_expires_and_authorises_a_single_decision(
     agency_answer = sign_action(agency, ann, PasskeyAction.CONFIRM, signed_decisions.build_statement(first_case, 1))
     assert_refused(confirm_case, "signed different content", **arguments, case=first_case, passkey=agency_answer)
     late_answer = sign_confirmation(first_case, ann)
-    late_answer.question.asked_at = now() - MAX_DECISION_AGE - timedelta(seconds=1)
+    late_answer.question.requested_at = now() - MAX_DECISION_AGE - timedelta(seconds=1)
     assert_refused(confirm_case, "too long ago", **arguments, case=first_case, passkey=late_answer)
     used_answer = sign_confirmation(first_case, ann)
     PasskeyQuestion.objects.filter(pk=used_answer.question.pk).update(answer="{}")
@@ -152,7 +152,7 @@ def test_passkey_challenge_accepts_only_its_member_and_only_before_expiry(studio
     question = passkeys.create_signature_request(studio, ann, PasskeyAction.OFF, {}, SITE)
     assert passkeys.get_signature_request(ann, question.challenge.raw) == question
     assert_refused(passkeys.get_signature_request, "too old", user=bob, challenge=question.challenge.raw)
-    PasskeyQuestion.objects.update(asked_at=F("asked_at") - MAX_DECISION_AGE)
+    PasskeyQuestion.objects.update(requested_at=F("requested_at") - MAX_DECISION_AGE)
     assert_refused(passkeys.get_signature_request, "too old", user=ann, challenge=question.challenge.raw)
     passkeys.create_signature_request(studio, ann, PasskeyAction.OFF, {}, SITE)
     assert not PasskeyQuestion.objects.filter(pk=question.pk).exists()

@@ -57,7 +57,7 @@ def list_failed_checks(inline: SyncRunner) -> list[str]:
     return [
         check.name
         for check in run_checks(collect_status(services), services.config)
-        if not check.ok and "witness" in check.name
+        if not check.ok and "service" in check.name
     ]
 
 
@@ -66,15 +66,15 @@ def test_added_timestamp_service_is_used_by_running_processes(
     inline: SyncRunner, authority: DevelopmentAuthority
 ) -> None:
     running = SyncRunner(inline.services.config).services
-    assert (get_anchors(running), list_failed_checks(inline)) == ((), ["witnesses"])
+    assert (get_anchors(running), list_failed_checks(inline)) == ((), ["timestamps"])
     assert [offer.name for offer in list_unused_offers(inline.services)] == ["near"]
     add_timestamp_service(inline.services, "near", by="Ann")
     assert ([anchor.name for anchor in get_anchors(running)], list_failed_checks(inline)) == (["near"], [])
     assert list_unused_offers(running) == []
     request_timestamps(running, sign_next_checkpoint(inline))
     [receipt] = AnchorReceipt.objects.all()
-    assert (receipt.kind, receipt.witness, receipt.state) == ("rfc3161", "near", "done")
-    details = LogOpening.objects.filter(content__what="witness added").get().details
+    assert (receipt.kind, receipt.service, receipt.state) == ("rfc3161", "near", "done")
+    details = LogOpening.objects.filter(content__what="timestamp service added").get().details
     assert details is not None
     assert {**details, "salt": ""} == {
         "by": "Ann",

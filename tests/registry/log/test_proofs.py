@@ -53,7 +53,7 @@ def test_checkpoint_of_new_origin_renews_old_checkpoint(inline: SyncRunner) -> N
     later = sign_checkpoint(inline.services)
     assert later is not None
     digest = Digest.from_bytes(later.note.encode())
-    AnchorReceipt.objects.create(kind="rfc3161", witness="w", digest=digest, checkpoint=later, state=StepState.DONE)
+    AnchorReceipt.objects.create(kind="rfc3161", service="w", digest=digest, checkpoint=later, state=StepState.DONE)
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         aged = "UPDATE registry_logcheckpoint SET made_at = made_at - interval '10 years' WHERE id = %s"
@@ -88,7 +88,7 @@ def test_every_checkpoint_of_a_bundle_is_compared_with_the_log(inline: SyncRunne
 
 def add_receipt(checkpoint: LogCheckpoint, witness: str) -> None:
     digest = Digest.from_bytes(f"{checkpoint.pk} {witness}".encode())
-    AnchorReceipt.objects.create(kind="evm", witness=witness, digest=digest, checkpoint=checkpoint, state="done")
+    AnchorReceipt.objects.create(kind="evm", service=witness, digest=digest, checkpoint=checkpoint, state="done")
 
 
 def test_checkpoint_with_most_timestamps_is_selected_for_a_seal(inline: SyncRunner) -> None:

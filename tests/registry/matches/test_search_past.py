@@ -124,7 +124,7 @@ def test_revisit_records_unchanged_changed_and_missing_pictures(world: World) ->
 def test_dissimilar_past_pictures_are_not_requested(world: World) -> None:
     world.register(0)
     assert {path for path in world.shop.site.requested_paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
-    assert WorkPicture.objects.get().progress["asked_again"] == 1
+    assert WorkPicture.objects.get().progress["requested_again"] == 1
 
 
 @pytest.mark.long
@@ -334,5 +334,5 @@ def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: Syn
     pairs = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
     assert pairs == {(Digest.from_bytes(photograph(seed)), Digest.from_bytes(mirrored[seed])) for seed in range(3)}
     assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {1}
-    expected_keys = {"related", "vectors", "alike", "compared", "expired", "asked_again"}
+    expected_keys = {"related", "vectors", "alike", "compared", "expired", "requested_again"}
     assert set(WorkPicture.objects.all()[0].progress) == expected_keys

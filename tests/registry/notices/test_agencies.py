@@ -36,7 +36,7 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
     agencies.record_inquiry(case, "  Alamy ", by="ann")
     with pytest.raises(ConflictError, match="Alamy"):
         agencies.record_inquiry(case, "Getty Images", by="ben")
-    assert list(filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).values_list("number", flat=True)) == [1]
+    assert list(filter_cases(studio, CaseFilter(CaseState.AWAITING_AGENCY)).values_list("number", flat=True)) == [1]
     inline.services.config = replace(inline.services.config, mail_url="smtp://localhost:1")
     for blocked_action in (
         lambda: notices.create_draft(studio, [1, 2], "dmca", "en", by="ann"),
@@ -55,9 +55,9 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
     assert LogOpening.objects.filter(details__words="Not sold by us.", details__agency="Alamy").exists()
     agencies.record_inquiry(case, "Alamy", by="ann")
     decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.REOPEN, "ann"))
-    assert filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
+    assert filter_cases(studio, CaseFilter(CaseState.AWAITING_AGENCY)).exists()
     decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.COPIES, "ann", "The gallery says so."))
-    assert not filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
+    assert not filter_cases(studio, CaseFilter(CaseState.AWAITING_AGENCY)).exists()
     assert LogOpening.objects.filter(details__agency="Alamy").count() == 4
     assert case.events.filter(kind="agency").latest("pk").said == [["agency-spared", {"agency": "Alamy"}]]
     with pytest.raises(ConflictError):

@@ -89,8 +89,8 @@ def test_notice_names_the_archive_capture_and_its_source(studio: Owner, kind: st
         make_statement(stated=""),
     ]
     ArchiveLookup.objects.create(
-        case=case, sighting=sighting, **copy_columns(sighting, "page_key", "image_key"), asked_by="Ann", asked_at=now(),
-        answered_at=now(), state="done", elsewhere=to_rows(statements),
+        case=case, sighting=sighting, **copy_columns(sighting, "page_key", "image_key"), requested_by="Ann",
+        requested_at=now(), answered_at=now(), state="done", elsewhere=to_rows(statements),
     )  # fmt: skip
     [line] = [text_line for text_line in build_letter(row).text.splitlines() if "Internet Archive" in text_line]
     assert line.startswith(f"{phrase}https://a.example/1")

@@ -85,7 +85,7 @@ def test_signing_creates_download_link_for_selected_package(studio: Owner, inlin
         "made_at": now(),
         "expires_at": until,
         "files": [file],
-        "asked_by": "ann",
+        "requested_by": "ann",
     }
     for number, cases, recipient in ((1, (1,), "other-side"), (2, (1, 2), "other-side"), (3, (1,), "court")):
         package = Package.objects.create(number=number, recipient=recipient, **fields)

@@ -257,10 +257,10 @@ def test_fully_timestamped_evidence_is_notified_once(services: SyncRunner, recei
         roots.write_bytes(authority.root_pem)
         anchor = Rfc3161Config(kind="rfc3161", name="a", urls=(authority.url,), roots=roots, development=True)
         own = replace(
-            services.services.config, anchors=(anchor,), witnesses_needed=1, checkpoint_seconds=1, languages=("en",)
+            services.services.config, anchors=(anchor,), timestamps_needed=1, checkpoint_seconds=1, languages=("en",)
         )
         services = SyncRunner(own)
-        _, secret = make_webhook(services, studio, receiver.url, EventKind.BUNDLE_WITNESSED)
+        _, secret = make_webhook(services, studio, receiver.url, EventKind.BUNDLE_TIMESTAMPED)
         bundle = create_sealed_bundle(services, studio)
         services.run_until(Delivery.objects.filter(state=StepState.DONE).exists, pause=0.05)
         services.run_until_idle()  # the checkpoint's receipt must not cause a second message
@@ -271,7 +271,7 @@ def test_fully_timestamped_evidence_is_notified_once(services: SyncRunner, recei
     assert payload["data"]["seal"] == bundle.seal_digest.hex
     assert (payload["data"]["case"], payload["data"]["bundle"]) == (1, 1)
     assert bundle.timestamped_at is not None
-    assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
+    assert Event.objects.filter(kind=EventKind.BUNDLE_TIMESTAMPED).count() == 1
 
 
 def test_private_addresses_are_rejected_and_redirects_not_followed(

@@ -37,7 +37,7 @@ def test_every_file_named_in_the_readme_exists(inline: SyncRunner, work: Work) -
     checkpoint = LogCheckpoint.objects.get()
     for kind in ("rfc3161", "opentimestamps", "evm"):
         checkpoint.receipts.all().delete()
-        checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.from_bytes(b"checkpoint"), proof=b"proof")
+        checkpoint.receipts.create(kind=kind, service="A", digest=Digest.from_bytes(b"checkpoint"), proof=b"proof")
         files = make_proof_files(inline.services, work)
         file_names = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
         assert file_names == set(files) - {"READ-ME.txt", "checkpoint"}, kind

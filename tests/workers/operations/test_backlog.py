@@ -34,7 +34,7 @@ def test_unresponsive_timestamp_service_clears_earlier_machine_error(
     with pytest.raises(OSError, match="down") as down:
         request_timestamps(inline.services, rows)
     steps.release_after_error(AnchorReceipt, rows, down.value)
-    assert find_held_up_reasons() == {"witness": ERROR_SENTENCES[errno.ENETDOWN]}
+    assert find_held_up_reasons() == {"timestamp": ERROR_SENTENCES[errno.ENETDOWN]}
     unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
     request_timestamps(inline.services, rows)

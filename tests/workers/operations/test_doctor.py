@@ -153,11 +153,11 @@ def test_doctor_checks_timestamp_services_and_only_warns_if_they_are_unresponsiv
             ),
         )
         checks = run_checks(replace(fresh_config, anchors=anchors))
-    assert checks["witness authority"].ok
-    assert "valid until" in checks["witness authority"].sentence
-    assert checks["witness friend"].ok
-    assert not checks["witness blind"].needed
-    for name in ("witness bitcoin", "witness chain"):
+    assert checks["timestamp service authority"].ok
+    assert "valid until" in checks["timestamp service authority"].sentence
+    assert checks["timestamp service friend"].ok
+    assert not checks["timestamp service blind"].needed
+    for name in ("timestamp service bitcoin", "timestamp service chain"):
         assert (checks[name].ok, checks[name].needed) == (False, False)
         assert checks[name].remedy
 
@@ -168,13 +168,13 @@ def test_doctor_reports_a_single_result_for_each_timestamp_service(
     dead_calendar = OpenTimestampsConfig(
         kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True
     )
-    earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
+    earlier = Check("timestamps", ok=True, sentence="1 outside witness answers.", needed=False)
     monkeypatch.setattr(doctor, "is_database_responding", lambda _config: True)
     monkeypatch.setattr(doctor, "run_operator_checks", lambda _config: ((earlier,), ()))
     checks = [
-        check for check in check_everything(replace(fresh_config, anchors=(dead_calendar,))) if "witness" in check.name
+        check for check in check_everything(replace(fresh_config, anchors=(dead_calendar,))) if "service" in check.name
     ]
-    assert [check.ok for check in checks if check.name == "witness calendar"] == [False]
+    assert [check.ok for check in checks if check.name == "timestamp service calendar"] == [False]
     assert earlier not in checks
 
 
@@ -185,23 +185,23 @@ def test_responding_timestamp_service_is_not_reported_as_unresponsive(
         kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True
     )
     rows = (
-        Check("witness calendar", ok=False, sentence="It has been silent for 1 day.", needed=False),
+        Check("timestamp service calendar", ok=False, sentence="It has been silent for 1 day.", needed=False),
         Check("receipts of calendar", ok=False, sentence="It answered, and it was of no use.", needed=False),
     )
     monkeypatch.setattr(doctor, "is_database_responding", lambda _config: True)
     monkeypatch.setattr(doctor, "run_operator_checks", lambda _config: (rows, ()))
     checks = check_everything(replace(fresh_config, anchors=(calendar,)))
-    assert [check.sentence for check in checks if check.name == "witness calendar"] == [
+    assert [check.sentence for check in checks if check.name == "timestamp service calendar"] == [
         doctor._check_timestamp_service(replace(fresh_config, anchors=(calendar,)), calendar).sentence
     ]
     assert rows[1] in checks
 
 
 def test_too_few_timestamp_services_are_reported(fresh_config: Config) -> None:
-    check = run_checks(replace(fresh_config, witnesses_needed=2))["witnesses"]
+    check = run_checks(replace(fresh_config, timestamps_needed=2))["timestamps"]
     assert not check.ok
     assert check.remedy
-    assert "witnesses" in run_checks(fresh_config)
+    assert "timestamps" in run_checks(fresh_config)
 
 
 def test_configured_milvus_is_checked(fresh_config: Config, request: pytest.FixtureRequest) -> None:

@@ -34,7 +34,7 @@ def healthy_status(inline: SyncRunner) -> InstallationStatus:
 
 
 def failed_checks(status: InstallationStatus, inline: SyncRunner, **settings: object) -> Mapping[str, Check]:
-    config = replace(inline.services.config, witnesses_needed=0, disk_floor_bytes=1, **settings)  # type: ignore[arg-type]
+    config = replace(inline.services.config, timestamps_needed=0, disk_floor_bytes=1, **settings)  # type: ignore[arg-type]
     return {check.name: check for check in run_checks(status, config) if not check.ok}
 
 
@@ -100,10 +100,10 @@ def test_stopped_log_and_unresponsive_timestamp_service_are_reported(
     assert problems["log"].sentence.endswith("Two histories.")
     since = healthy_status.at - 2 * TIMESTAMP_SERVICE_TIMEOUT
     silent = Availability(owed=3, error="Nobody.", unresponsive_since=since, answered_at=None, ask_after=None)
-    expected = {since: {"witness w"}, healthy_status.at: set(), None: {"receipts of w"}}
+    expected = {since: {"timestamp service w"}, healthy_status.at: set(), None: {"receipts of w"}}
     for moment, names in expected.items():
         health = replace(silent, unresponsive_since=moment)
-        status = replace(healthy_status, witnesses=[TimestampService("evm", "w", False, health, None)])  # noqa: FBT003 - a field
+        status = replace(healthy_status, timestamp_services=[TimestampService("evm", "w", False, health, None)])  # noqa: FBT003 - a field
         assert set(failed_checks(status, inline)) == names
 
 

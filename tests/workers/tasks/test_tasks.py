@@ -76,7 +76,7 @@ def test_captures_crawls_and_past_searches_leave_slots_for_matching(workers: int
     assert limit - places >= 2
     assert jobs.list_queues_by_task()["match"] not in limits
     assert jobs.list_queues_by_task()["capture"] == jobs.EVIDENCE
-    assert jobs.list_queues_by_task()["capture_asked"] not in jobs.BACKGROUND
+    assert jobs.list_queues_by_task()["capture_requested"] not in jobs.BACKGROUND
     assert {jobs.list_queues_by_task()["search"], jobs.list_queues_by_task()["refingerprint"]} == {jobs.PAST_SEARCH}
 
 

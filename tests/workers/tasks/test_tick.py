@@ -117,12 +117,12 @@ def test_single_owner_gets_all_slots(recording_services: RecordingServices) -> N
 
 
 def test_busy_step_leaves_slots_for_other_steps_of_its_queue(recording_services: RecordingServices) -> None:
-    receipts = create_pending_receipts(*(b"%d" % n for n in range(jobs.JOBS["witness"].batch * jobs.MAX_MESSAGES)))
+    receipts = create_pending_receipts(*(b"%d" % n for n in range(jobs.JOBS["timestamp"].batch * jobs.MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(recording_services)
-    assert (recording_services.rows["witness"], recording_services.rows["ledger"]) == (receipts, [change.pk])
+    assert (recording_services.rows["timestamp"], recording_services.rows["ledger"]) == (receipts, [change.pk])
     tick(recording_services)  # no worker has confirmed, so nothing is repeated
-    assert Counter(recording_services.rows["witness"]) == Counter(receipts)
+    assert Counter(recording_services.rows["timestamp"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
 
 
@@ -198,11 +198,11 @@ def test_rows_requested_by_users_keep_their_queue_after_a_lost_message(
     recording_services.rows.clear()
     tick(recording_services)
     assert recording_services.rows.pop("capture") == captures
-    assert "capture_asked" not in recording_services.rows
+    assert "capture_requested" not in recording_services.rows
     recording_services.messages = 0  # all messages are confirmed
     confirm_case(Services(recording_services.config), case, by="Ann", reason="A copy.")
     tick(recording_services)
-    assert recording_services.rows["capture_asked"] == captures
+    assert recording_services.rows["capture_requested"] == captures
 
 
 def test_attempts_dated_by_a_clock_that_was_ahead_are_cleared(

@@ -134,7 +134,7 @@
       button?.focus();
     };
   }
-  SHORTCUTS.v = () => document.body.classList.toggle("asked-all");
+  SHORTCUTS.v = () => document.body.classList.toggle("revealed-all");
   SHORTCUTS.j = () => document.querySelector("a.next")?.click();
 
   document.addEventListener("keydown", (event) => {
@@ -154,7 +154,7 @@
   window.addEventListener("pageshow", () => { isLeaving = false; });
   document.addEventListener("click", (event) => {
     if (document.body.classList.contains("blurs") && event.target.closest?.("#table .stage, img.found")) {
-      document.body.classList.add("asked-all");
+      document.body.classList.add("revealed-all");
     }
   });
 })();

@@ -408,7 +408,7 @@
     t: () => toggleCheckboxes(getCheckboxes(getSelectedItems())),
     b: () => blockKeysUntil(openBundleOrNotice("b")),
     n: () => blockKeysUntil(openBundleOrNotice("n")),
-    v: () => items[currentIndex]?.querySelector(".found")?.classList.toggle("asked"),
+    v: () => items[currentIndex]?.querySelector(".found")?.classList.toggle("revealed"),
     o: () => { if (items[currentIndex]) blockKeysUntil(openCase(items[currentIndex])); },
     "?": () => shortcutsDialog.showModal(),
     Escape: () => selectGroup(null),
@@ -450,7 +450,7 @@
 
   document.addEventListener("click", (event) => {
     const picture = event.target.closest(".blurs .pair")?.querySelector(".found");
-    if (picture && !picture.classList.contains("asked")) { event.preventDefault(); picture.classList.add("asked"); }
+    if (picture && !picture.classList.contains("revealed")) { event.preventDefault(); picture.classList.add("revealed"); }
   });
   window.addEventListener("pageshow", () => { isLeaving = false; });
   window.addEventListener("beforeunload", (event) => { if (pendingCount || keyQueue.length) event.preventDefault(); });

@@ -69,5 +69,5 @@ def test_invalid_picture_and_too_many_requests_return_problems(work: Work) -> No
     refused = post_picture(b"no picture")
     assert (refused.status_code, refused.headers["Content-Type"]) == (422, PROBLEM)
     cache.clear()
-    with override_settings(ACCOUNT_RATE_LIMITS={"asked": "1/m/ip"}):
+    with override_settings(ACCOUNT_RATE_LIMITS={"lookup": "1/m/ip"}):
         assert [post_picture(b"no picture").status_code for _ in range(2)] == [422, 429]

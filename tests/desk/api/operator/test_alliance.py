@@ -179,28 +179,28 @@ def test_contributor_statement_is_signed_with_the_log_key_and_can_be_verified(cl
 def test_unresponsive_timestamp_service_is_listed_with_its_pending_receipts(cli: Terminal) -> None:
     create_pending_receipts(b"one", b"two")
     TimestampServiceState.objects.create(
-        kind="rfc3161", witness="moody", question="submit", unresponsive_since=now(), error="Status 503."
+        kind="rfc3161", service="moody", question="submit", unresponsive_since=now(), error="Status 503."
     )
-    (service,) = cli.api("GET", "/operator/witnesses")["items"]
+    (service,) = cli.api("GET", "/operator/timestamp-services")["items"]
     assert (service["name"], service["configured"], service["pending_receipts"], service["error"]) == (
         "moody",
         False,
         2,
         "Status 503.",
     )
-    cli.run("api", "POST", "/operator/witnesses/consortium/contract", code=2)
+    cli.run("api", "POST", "/operator/timestamp-services/consortium/contract", code=2)
 
 
 def test_timestamp_service_is_added_after_its_first_response(
     cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offered = cli.api("GET", "/operator/witnesses/offered")["items"]
+    offered = cli.api("GET", "/operator/timestamp-services/available")["items"]
     assert [item["name"] for item in offered] == [offer.name for offer in public_services.OFFERS]
-    cli.api("POST", "/operator/witnesses", code=2, name="mine")
+    cli.api("POST", "/operator/timestamp-services", code=2, name="mine")
     with run_authority(tmp_path) as authority:
         offer_service(monkeypatch, authority)
-        cli.api("POST", "/operator/witnesses", name="near")
-    (service,) = cli.api("GET", "/operator/witnesses")["items"]
+        cli.api("POST", "/operator/timestamp-services", name="near")
+    (service,) = cli.api("GET", "/operator/timestamp-services")["items"]
     assert (service["name"], service["configured"]) == ("near", True)
-    cli.api("DELETE", "/operator/witnesses/near")
-    cli.run("api", "DELETE", "/operator/witnesses/near", code=2)
+    cli.api("DELETE", "/operator/timestamp-services/near")
+    cli.run("api", "DELETE", "/operator/timestamp-services/near", code=2)

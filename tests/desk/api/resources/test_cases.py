@@ -80,7 +80,7 @@ def test_cases_are_assigned_to_members_and_filtered_by_assignee(scene_of_program
 def test_case_is_referred_to_an_agency_and_its_reply_is_stored(scene_of_programs: Scene, decider: Program) -> None:
     assert decider.post("/cases/1/agency-inquiry", {"agency": "Alamy"})[1]["agency"] == "Alamy"
     assert decider.post("/cases/1/agency-inquiry", {"agency": "Alamy"})[0] == 409
-    assert [item["number"] for item in decider.get("/cases?state=asked")[1]["items"]] == [1]
+    assert [item["number"] for item in decider.get("/cases?state=awaiting-agency")[1]["items"]] == [1]
     assert decider.post("/cases/1/agency-inquiry/reply", {"text": "No."})[1]["agency_asked_at"] is None
     assert decider.post("/cases/99/agency-inquiry", {"agency": "Alamy"})[0] == 404
 

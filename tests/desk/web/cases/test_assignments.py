@@ -84,7 +84,7 @@ def test_queue_offers_only_available_filters(inline: SyncRunner, monkeypatch: py
     def read_queue(query: str = "") -> str:
         return client.get(reverse("cases", args=["studio"]) + query).content.decode()
 
-    rare = [f"?state={state}" for state in ("disputed", "asked", "related", "look-alikes")]
+    rare = [f"?state={state}" for state in ("disputed", "awaiting-agency", "related", "look-alikes")]
     alone = read_queue()
     assert not any(text in alone for text in ('id="assign"', "Assign to me", "?for=", *rare))
     assert rare[0] in read_queue(rare[0])

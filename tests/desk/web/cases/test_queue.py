@@ -411,7 +411,9 @@ def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
     decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ann"))
     [alike] = list_parties({"state": "look-alikes"})
     assert list_parties({}) == []
-    client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
+    client.post(
+        reverse("case-action", args=["studio", studio.cases.get(decision="open").number]), {"action": "take-out"}
+    )
     assert list_parties({}) == [alike]
 
 

@@ -127,10 +127,10 @@ def test_notes_disputes_and_reopening_are_recorded_with_their_text(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
     decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org"))
-    url = reverse("case-deed", args=["studio", 1])
-    ann.post(url, {"deed": "note", "words": "Ask <b>the gallery</b>."})
+    url = reverse("case-action", args=["studio", 1])
+    ann.post(url, {"action": "note", "words": "Ask <b>the gallery</b>."})
     assert "Ask &lt;b&gt;the gallery&lt;/b&gt;." in read_page(ann)
-    ann.post(url, {"deed": "dispute", "words": "It is ours."})
+    ann.post(url, {"action": "dispute", "words": "It is ours."})
     assert "disputed" in read_page(ann)
     assert Case.objects.get().disputed_at is not None
     response = ann.post(
@@ -184,7 +184,7 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
     decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org"))
 
     def perform_action(name: str) -> str:
-        response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
+        response = ann.post(reverse("case-action", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
         return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', response.content.decode()))
 
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))
@@ -215,7 +215,7 @@ def test_web_archive_request_needs_a_click_and_states_which_data_is_disclosed(
         assert f"{page}</li>" in before
         assert f"{image}</li>" in before
         assert site.requests == []
-        response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
+        response = ann.post(reverse("case-action", args=["studio", 1]), {"action": "ask-archive"}, follow=True)
         assert str(ACTION_MESSAGES["ask-archive"]) in response.content.decode()
         for pk in ArchiveLookup.objects.filter(state="queued").values_list("pk", flat=True):
             archive_queries.run_queries(inline.services, [pk])

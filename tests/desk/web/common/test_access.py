@@ -60,7 +60,7 @@ POST_ONLY_URLS = {
 }
 
 
-POST_ONLY_URLS |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"}  # of cases
+POST_ONLY_URLS |= {"decide-cases", "decide-find", "case-action", "put-aside", "undo-group"}  # of cases
 POST_ONLY_URLS |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
 POST_ONLY_URLS |= {"assign-cases", "forget-columns"}
 POST_ONLY_URLS |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works

@@ -49,7 +49,7 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     until = now() + timedelta(days=3)
     fields = {"state": "done", "files": [file]}
     Package.objects.create(
-        owner=new_owner, number=1, recipient="court", asked_by="Ann", made_at=now(), expires_at=until, **fields
+        owner=new_owner, number=1, recipient="court", requested_by="Ann", made_at=now(), expires_at=until, **fields
     )
     csv = {"name": "a.csv", "media_type": "text/csv", "digest": inline.services.blobs.put(b"a,b").hex, "size": 3}
     Report.objects.create(owner=new_owner, number=1, parameters={"title": "May"}, files=[csv], state="done")

@@ -37,7 +37,7 @@ AFTERNOON = datetime(2026, 11, 20, 15, 45, tzinfo=UTC)
 def add_receipt(checkpoint: LogCheckpoint, duration: timedelta | None, witness: str = "calendars") -> None:
     AnchorReceipt.objects.create(
         kind="opentimestamps",
-        witness=witness,
+        service=witness,
         checkpoint=checkpoint,
         digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
         state="queued" if duration is None else "done",
@@ -55,7 +55,7 @@ def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
     )
     response_fields = {"state": "done", "proof": b"x", "time": now(), "qualified": "2026-11-01"}
     for name, more in (("authority", response_fields), ("second", {"proof": b"x"}), ("third", {})):
-        AnchorReceipt.objects.create(kind="rfc3161", witness=name, bundle=new_bundle, digest=seal, **more)
+        AnchorReceipt.objects.create(kind="rfc3161", service=name, bundle=new_bundle, digest=seal, **more)
     return new_bundle
 
 
@@ -124,7 +124,7 @@ def test_expected_timestamp_uses_recent_durations(inline: SyncRunner) -> None:
     assert after.expected_at is not None
     assert before.expected_at - after.expected_at == timedelta(hours=9)  # 12 without any history, then 3
     TimestampServiceState.objects.create(
-        kind="opentimestamps", witness="calendars", unresponsive_since=now(), ask_after=now()
+        kind="opentimestamps", service="calendars", unresponsive_since=now(), ask_after=now()
     )
     [silent_answer] = load_timestamp_statuses([bundle])[bundle.pk]
     assert silent_answer.unresponsive_since is not None
@@ -133,7 +133,7 @@ def test_expected_timestamp_uses_recent_durations(inline: SyncRunner) -> None:
 @pytest.mark.long
 def test_case_shows_its_timestamps_and_which_are_qualified(bundle: Bundle) -> None:
     text = render_bundle(bundle)
-    assert numbers_at(text, "witnessed") == ["1", "3", "1"]
+    assert numbers_at(text, "timestamped") == ["1", "3", "1"]
     [qualified] = select(text, '[data-testid="qualified"]::text').getall()
     assert "1 Nov 2026" in qualified
     assert len(select(text, '[data-testid="unanswered"]')) == 2
@@ -145,8 +145,8 @@ def test_timestamp_service_kinds_are_explained(bundle: Bundle) -> None:
 
 
 def test_too_few_timestamps_are_reported(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
-    assert numbers_at(render_bundle(bundle), "not-witnessed") == ["1", "3", "2"]
+    monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, timestamps_needed=2))
+    assert numbers_at(render_bundle(bundle), "not-timestamped") == ["1", "3", "2"]
     data = evidence.Bundle.from_row(bundle).model_dump(mode="json")
     assert data["is_timestamped"] is False
     assert data["timestamps"] == {"complete": 1, "requested": 3, "required": 2}

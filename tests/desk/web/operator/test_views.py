@@ -114,7 +114,7 @@ def check_sentence(services: Services, name: str) -> str:
 
 def test_only_the_operator_sees_the_status_page(services: Services) -> None:
     pages = ("/operator/", "/operator/details", "/operator/retry", "/operator/leave")
-    for address in (*pages, "/operator/settings", "/operator/witnesses/own"):
+    for address in (*pages, "/operator/settings", "/operator/timestamp-services/custom"):
         assert Client().get(address).status_code in (302, 405)
         assert Client().post(address).status_code in (302, 405)
         stranger = Client()
@@ -184,15 +184,15 @@ def test_each_failed_check_has_a_single_sentence(services: Services) -> None:
     Watch.objects.update(next_run_at=now() - timedelta(hours=1))
     moment = now() - timedelta(days=1)
     TimestampServiceState.objects.create(
-        kind="opentimestamps", witness="bitcoin", unresponsive_since=moment, error="No route."
+        kind="opentimestamps", service="bitcoin", unresponsive_since=moment, error="No route."
     )
-    services.config = replace(services.config, disk_floor_bytes=2**62, witnesses_needed=2)
+    services.config = replace(services.config, disk_floor_bytes=2**62, timestamps_needed=2)
     (services.config.data_dir / "log.head").write_bytes(b"\xff")
     checks = [check for check in health.run_checks(collect_status(services), services.config) if not check.ok]
     crawls = f"watches/{crawl_slice.crawl.watch.number}/crawls --owner studio"
     assert any(check.remedy.endswith(crawls) for check in checks)
     assert sorted(check.name for check in checks) == sorted(
-        ["disk", "late", "given up", "crawls", "known_copy", "log", "witnesses", "witness bitcoin"]
+        ["disk", "late", "given up", "crawls", "known_copy", "log", "timestamps", "timestamp service bitcoin"]
     )
     assert any("No route." in check.sentence and "bitcoin" in check.sentence for check in checks)
 
@@ -211,7 +211,7 @@ def test_contributors_are_listed_with_results_and_reasons_for_removal(services: 
     heartbeats.record_step_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     Contributor.objects.update(pictures=1_234, seconds=5_678, checked=91, wrong=2)
     page = client.get("/operator/details").content.decode()
-    table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
+    table = page[page.index('id="contributors"') : page.index('id="timestamps"')]
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
     assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
     contributors.remove_contributor(row, by="", reason=leases.FALSE_MEASUREMENTS, discard_results=True)
@@ -220,10 +220,10 @@ def test_contributors_are_listed_with_results_and_reasons_for_removal(services: 
 
 def test_timestamp_service_counts_as_responding_only_after_a_response(services: Services) -> None:
     def read_messages() -> list[str]:
-        return numbers_in(check_sentence(services, "witnesses"))
+        return numbers_in(check_sentence(services, "timestamps"))
 
     assert read_messages() == ["0", "1"]
-    state = TimestampServiceState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
+    state = TimestampServiceState.objects.create(kind="opentimestamps", service="bitcoin", answered_at=now())
     assert read_messages() == ["1", "1"]
     TimestampServiceState.objects.filter(pk=state.pk).update(unresponsive_since=now())
     assert read_messages() == ["0", "1"]
@@ -392,7 +392,7 @@ def test_failure_reasons_are_in_the_operators_language(services: Services) -> No
     errors = [Sentence("https://%(place)s did not respond.", place=place) for place in ("a.example", "b.example")]
     reason = concatenate_sentences(Sentence("No calendar of %(name)s accepted the digest:", name="bitcoin"), *errors)
     TimestampServiceState.objects.create(
-        kind="opentimestamps", witness="bitcoin", unresponsive_since=moment, error=reason
+        kind="opentimestamps", service="bitcoin", unresponsive_since=moment, error=reason
     )
     (services.config.data_dir / "log.head").write_bytes(b"\xff")
     client = create_client(staff=True)
@@ -419,17 +419,17 @@ def test_only_the_operator_adds_and_removes_timestamp_services(
 ) -> None:
     use_services(monkeypatch, inline.services)
     client, other = create_client(staff=True), create_client(staff=False)
-    page = client.get("/operator/witnesses").content.decode()
+    page = client.get("/operator/timestamp-services").content.decode()
     assert all(text in page for text in ("FreeTSA", "OpenTimestamps"))
-    assert other.get("/operator/witnesses").status_code == 404
+    assert other.get("/operator/timestamp-services").status_code == 404
     with run_authority(tmp_path) as authority:
         offer_service(monkeypatch, authority)
-        assert other.post("/operator/witnesses/near/add").status_code == 404
-        response = client.post("/operator/witnesses/near/add", follow=True)
+        assert other.post("/operator/timestamp-services/near/add").status_code == 404
+        response = client.post("/operator/timestamp-services/near/add", follow=True)
     assert message_levels(response) == ["success"]
     assert not select(response, "#offered")
-    assert message_levels(client.post("/operator/witnesses/near/remove", follow=True)) == ["success"]
-    refused_response = client.post("/operator/witnesses/near/add", follow=True)  # it is no longer running
+    assert message_levels(client.post("/operator/timestamp-services/near/remove", follow=True)) == ["success"]
+    refused_response = client.post("/operator/timestamp-services/near/add", follow=True)  # it is no longer running
     assert message_levels(refused_response) == ["error"]
     assert authority.url in select(refused_response, ".message.error::text").get("")
 
@@ -443,7 +443,7 @@ def test_custom_timestamp_service_is_added_with_its_root_after_a_response(
 
     def add_service(**fields: object) -> Any:  # noqa: ANN401 - what a client got
         form = {"kind": "rfc3161", "name": "house.tsa", **fields}
-        return client.post("/operator/witnesses/own", form, follow=True)
+        return client.post("/operator/timestamp-services/custom", form, follow=True)
 
     def is_refused(**fields: object) -> bool:
         response = add_service(**fields)
@@ -471,7 +471,7 @@ def test_custom_timestamp_service_is_added_with_its_root_after_a_response(
         assert is_refused(urls=authority.url, roots=root)
     (row,) = AddedTimestampService.objects.all()
     assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
-    client.post("/operator/witnesses/house.tsa/remove")
+    client.post("/operator/timestamp-services/house.tsa/remove")
     assert not AddedTimestampService.objects.exists()
 
 
@@ -491,7 +491,7 @@ def test_blockchain_is_added_by_key_file_name_and_its_key_is_not_shown(
         form |= {"chain_id": str(ledger.chain.chain_id), "contract": f"0x{ledger.contract.hex()}", "gas_price": "0"}
 
         def add_chain(**fields: str) -> str:
-            return client.post("/operator/witnesses/own", form | fields, follow=True).content.decode()
+            return client.post("/operator/timestamp-services/custom", form | fields, follow=True).content.decode()
 
         for name in ("../master_key", "none.key"):
             html = add_chain(key_file=name)
@@ -504,7 +504,7 @@ def test_blockchain_is_added_by_key_file_name_and_its_key_is_not_shown(
     assert ledger.url in page
     assert "providers-key" not in page
     assert "near.key" not in page
-    details = LogOpening.objects.filter(content__what="witness added").get().details
+    details = LogOpening.objects.filter(content__what="timestamp service added").get().details
     assert details is not None
     assert details["urls"] == [ledger.url]
 
@@ -606,7 +606,11 @@ def test_changing_the_public_url_requires_reauthentication_and_notifies_operator
     manager.set_password("a long password")
     manager.save()
     client.force_login(manager)
-    for address in ("/operator/settings", "/operator/witnesses/own", "/operator/witnesses/near/add"):
+    for address in (
+        "/operator/settings",
+        "/operator/timestamp-services/custom",
+        "/operator/timestamp-services/near/add",
+    ):
         response = client.post(address, {"public_url": "https://evil.example"})
         assert response.headers["Location"].startswith("/account/reauthenticate/"), address
     assert read_editable_settings(services.config.data_dir) == {"contact": "ann@example.org"}

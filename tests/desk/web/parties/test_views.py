@@ -168,7 +168,7 @@ def test_registries_are_queried_only_on_request(
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     process_lookups(inline.services, [PartyLookup.objects.get().pk])
     assert len(registry_site.requests) == count, "what was said is kept for a day"
-    PartyLookup.objects.update(asked_at=now() - timedelta(days=2))
+    PartyLookup.objects.update(requested_at=now() - timedelta(days=2))
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     process_lookups(inline.services, [PartyLookup.objects.get().pk])
     assert len(registry_site.requests) > count

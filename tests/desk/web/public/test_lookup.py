@@ -108,7 +108,7 @@ def test_lookup_files_may_exceed_the_anonymous_limit_up_to_a_maximum(work: Work)
 
 
 def test_lookup_rate_limit_is_reported_and_does_not_affect_other_visitors(work: Work) -> None:
-    with override_settings(ACCOUNT_RATE_LIMITS={"asked": "2/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
+    with override_settings(ACCOUNT_RATE_LIMITS={"lookup": "2/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
         statuses = [post_picture(b"no picture").status_code for _ in range(3)]
         assert statuses == [422, 422, 429]
         last = post_picture(photograph(1))
@@ -126,7 +126,7 @@ def test_rate_limited_lookups_read_no_body(work: Work, address: str) -> None:
     client.cookies["csrftoken"] = "a" * 32
     environ: dict[str, Any] = {"CONTENT_TYPE": "multipart/form-data; boundary=b", "wsgi.input": body}
     environ["CONTENT_LENGTH"] = str(len(body.getvalue()))
-    with override_settings(ACCOUNT_RATE_LIMITS={"asked": "1/h/ip"}):
+    with override_settings(ACCOUNT_RATE_LIMITS={"lookup": "1/h/ip"}):
         for status in (403 if address == "/id/" else 422, 429):
             body.seek(0)
             response = client.post(address, **environ)

@@ -205,7 +205,7 @@ def test_sentence_tags_and_filters_insert_and_escape_their_values() -> None:
     assert render('{% said _("Notice {n} about {party}") n=1 party=party %}', party="<A>") == "Notice 1 about &lt;A&gt;"
     with translation.override("zh-hans"):
         assert "Notice" not in render('{% said _("Notice {n}") n=1 %}')
-    assert render('{{ party|asked_as:"q" }}', party="a&b c") == "?q=a%26b+c"
+    assert render('{{ party|as_query:"q" }}', party="a&b c") == "?q=a%26b+c"
     assert render('{{ words|marked_as:"flag" }}{{ none|marked_as:"flag" }}', words="<a>", none="") == (
         '<span class="flag">&lt;a&gt;</span>'
     )

@@ -48,7 +48,7 @@ def test_run_progress_is_polled_until_all_pictures_are_compared(inline: SyncRunn
     page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert "hx-get" not in page
     assert not any(counted(n, reason) in page for n, reason in SKIP_COUNTS)
-    Crawl.objects.update(not_asked={reason: n for n, reason in SKIP_COUNTS})
+    Crawl.objects.update(skipped_pages={reason: n for n, reason in SKIP_COUNTS})
     page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert all(counted(n, reason) in page.replace("&#x27;", "'") for n, reason in SKIP_COUNTS)
     assert ann.post(f"{WATCH_URL}run", {"everything": "yes"}).status_code == 302

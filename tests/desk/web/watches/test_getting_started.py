@@ -141,14 +141,14 @@ def test_search_is_tested_with_one_picture_before_scheduling(
     watch = Watch.objects.get()
     assert (watch.sources[0]["works"], watch.budget["searches"]) == ([1], 1)
     assert watch_settings.is_unscheduled(watch)
-    assert Inquiry.objects.latest("pk").asked == 1
+    assert Inquiry.objects.latest("pk").requests == 1
     assert ann.post(keep_url).headers["Location"] == ACTIVE_URL
     watch.refresh_from_db()
     assert (watch.interval_seconds, watch.budget["searches"], watch.sources) == (
         604_800, 50, [{"kind": "search", "url": "tineye"}],
     )  # fmt: skip
     inline.run_until_idle()
-    assert Inquiry.objects.latest("pk").asked == 2
+    assert Inquiry.objects.latest("pk").requests == 2
     assert ann.post(keep_url).headers["Location"] == SUGGESTIONS_URL  # the trial no longer exists
 
 

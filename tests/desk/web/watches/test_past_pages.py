@@ -39,7 +39,7 @@ def test_work_shows_past_search_progress_and_expired_pages(studio: Owner) -> Non
     picture = Picture.objects.exclude(pk=registered_picture.pk).get()
     WorkPicture.objects.update(progress={"alike": 7, "compared": 3}, state="running")
     Revisit.objects.create(
-        owner=studio, registered=registered_picture, found=picture, crawl=crawl, hamming=4, asked_at=now(),
+        owner=studio, registered=registered_picture, found=picture, crawl=crawl, hamming=4, requested_at=now(),
         outcome=Revisit.Outcome.GONE, sentence="Seen there, and gone.",
     )  # fmt: skip
     text = read_page(studio, f"works/{Work.objects.get().number}/")
@@ -59,7 +59,7 @@ def test_outcomes_of_repeated_visits_are_translated(inline: SyncRunner, studio: 
         hamming=4,
         inliers=30,
         dense=0.9,
-        asked_at=now(),
+        requested_at=now(),
     )
     revisits.record_results()
     sentence = Revisit.objects.get().sentence

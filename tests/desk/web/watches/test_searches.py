@@ -135,7 +135,7 @@ def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
     watch = watch_settings.add_watch(studio, "t", source, every=watch_settings.MAX_INTERVAL, budget={}, politeness={})
     watch_settings.start_crawl_now(watch)
     address = "/o/studio/watches/1/crawls/1/progress"
-    Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye: later.")
+    Inquiry.objects.update(requests=3, found=12, not_before=now(), error="TinEye: later.")
     page = collapse_whitespace(ann.get(address).content.decode())
     assert f"TinEye · {counted(3, 'answers')} · {counted(12, 'addresses')}" in page
     Inquiry.objects.update(state="done", outcome="quota")

@@ -90,7 +90,7 @@ def add_lookup(of: Owner, party: str, **countries: str) -> None:
     empty_fields = dict.fromkeys(("query", "url", "at", "missing", "registrant", "registrar", "network", "since"), "")
     answers = [RdapRecord(about=about, country=code, abuse=[], **empty_fields) for about, code in countries.items()]  # type: ignore[typeddict-item]
     PartyLookup.objects.create(
-        owner=of, party=party, asked_by="Ann", asked_at=JUNE, waits_since=JUNE, state="done", answers=answers
+        owner=of, party=party, requested_by="Ann", requested_at=JUNE, waits_since=JUNE, state="done", answers=answers
     )
 
 

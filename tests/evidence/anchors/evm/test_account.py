@@ -120,7 +120,7 @@ def test_command_deploys_contract_and_prints_settings(
         table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
         (tmp_path / "exhibit.toml").write_text(table)
         cli.desk.services.config = replace(cli.desk.services.config, anchors=load_config().anchors)
-        response = cli.api("POST", "/operator/witnesses/ledger/contract")
+        response = cli.api("POST", "/operator/timestamp-services/ledger/contract")
         settings = f'contract = "{response["contract"]}"\nconfirmations = 1\ndevelopment = true\n'
         (tmp_path / "exhibit.toml").write_text(f"{table}{settings}")
         [anchor] = get_anchors(Services(load_config()))
@@ -128,9 +128,9 @@ def test_command_deploys_contract_and_prints_settings(
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)
         assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
-        again = cli.api("POST", "/operator/witnesses/ledger/contract", transaction=response["transaction"])
+        again = cli.api("POST", "/operator/timestamp-services/ledger/contract", transaction=response["transaction"])
         assert again == response
-    cli.api("POST", "/operator/witnesses/another/contract", code=2)
+    cli.api("POST", "/operator/timestamp-services/another/contract", code=2)
     assert KEY.hex() not in str(response)
 
 

@@ -132,7 +132,7 @@ def test_underpriced_transaction_is_replaced_with_same_nonce(
 
 
 def test_missing_contract_error_explains_deployment(local_ledger: Ledger) -> None:
-    with pytest.raises(ConfigError, match="/operator/witnesses/chain/contract"):
+    with pytest.raises(ConfigError, match="/operator/timestamp-services/chain/contract"):
         local_ledger.anchor(contract=b"").submit(DIGEST)
     with pytest.raises(ServiceMissingError, match="no contract of Exhibit"):
         local_ledger.anchor(contract=bytes(20)).submit(DIGEST)

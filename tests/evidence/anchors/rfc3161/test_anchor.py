@@ -24,7 +24,7 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="open
 
 
 def test_timestamp_is_complete_at_once_with_current_time(authority: DevelopmentAuthority, receipt: Receipt) -> None:
-    assert (receipt.kind, receipt.witness, receipt.development) == ("rfc3161", "development", True)
+    assert (receipt.kind, receipt.service, receipt.development) == ("rfc3161", "development", True)
     assert receipt.state is ReceiptState.COMPLETE
     assert receipt.time is not None
     assert abs(now() - receipt.time) < timedelta(minutes=5)

@@ -16,7 +16,7 @@ from tests.assets.documents_sample import (
     sample_pictures,
     sample_report,
     sample_sighting,
-    sample_witnesses,
+    sample_timestamps,
 )
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf
@@ -107,14 +107,14 @@ def test_visit_outcome_is_quoted_from_record() -> None:
 @pytest.mark.long
 def test_report_lists_timestamp_services_with_state_and_weight(report: str) -> None:
     assert "Example Time Authority" in report
-    assert part("witness.development") in report
+    assert part("timestamp.development") in report
     assert "pending" in report
-    assert part("witness.no_later") in report
+    assert part("timestamp.no_later") in report
 
 
 def test_production_timestamp_services_cause_no_warning() -> None:
-    case = replace(sample_case(), witnesses=sample_witnesses()[:1])
-    assert part("witness.development") not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
+    case = replace(sample_case(), timestamps=sample_timestamps()[:1])
+    assert part("timestamp.development") not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
 
 
 @pytest.mark.parametrize("language", shown_languages())
@@ -123,9 +123,9 @@ def test_qualified_status_requires_operator_list_and_date(language: str) -> None
         "en": "qualified (eIDAS) according to the operator's list of 2026-11-01",
         "zh-Hans": "截至 2026-11-01 的名录",
     }
-    [first, *_] = sample_witnesses()
+    [first, *_] = sample_timestamps()
     for witness, times in ((replace(first, qualified="2026-11-01"), 1), (first, 0)):
-        case = replace(sample_case(), witnesses=(witness,))
+        case = replace(sample_case(), timestamps=(witness,))
         text = text_of(render_exhibit_sheet(case, sample_pictures(), language)).replace("’", "'")
         assert text.replace(" ", "").count(words[language].replace(" ", "")) == times
 

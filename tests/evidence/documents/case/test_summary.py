@@ -16,7 +16,7 @@ from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,
     sample_sighting,
-    sample_witnesses,
+    sample_timestamps,
 )
 from tests.evidence.documents.phrases.test_wording import shown_languages
 
@@ -66,7 +66,7 @@ def test_summary_states_claim_match_decision_and_missing_evidence() -> None:
             time=f"{NOON:%Y-%m-%d %H:%M:%S} UTC",
             decision=phrase("decision.confirmed"),
         ),
-        phrase("summary.missing", what=f"{phrase('summary.undrawn')}; {phrase('summary.unwitnessed')}")[:-1],
+        phrase("summary.missing", what=f"{phrase('summary.undrawn')}; {phrase('summary.no_timestamp')}")[:-1],
     )
     places = [text.find(words.translate(QUOTES)) for words in parts]
     assert -1 not in places, text
@@ -75,7 +75,7 @@ def test_summary_states_claim_match_decision_and_missing_evidence() -> None:
 
 @pytest.mark.long
 def test_first_page_states_facts_with_sources() -> None:
-    case = replace(latin_case(), witnesses=sample_witnesses()[:1])
+    case = replace(latin_case(), timestamps=sample_timestamps()[:1])
     [sighting], [match] = case.sightings, case.matches
     rows = extract_first_page(case).partition(part("picture.side_by_side"))[2].partition(phrase("heading.sightings"))[0]
     stated = {
@@ -127,15 +127,15 @@ def test_summary_box_reports_visits_that_did_not_find_the_picture(
 
 
 def test_summary_does_not_report_available_evidence_as_missing() -> None:
-    case = replace(set_outcomes(sample_case(), "captured"), witnesses=sample_witnesses())
+    case = replace(set_outcomes(sample_case(), "captured"), timestamps=sample_timestamps())
     text = extract_summary(case)
     assert part("summary.undrawn") not in text
-    assert part("summary.unwitnessed") not in text
+    assert part("summary.no_timestamp") not in text
     assert phrase("summary.unsearched") not in text
     unlicensed = replace(case, licence_check=replace(case.licence_check, searched=0))
     assert phrase("summary.unsearched") in extract_summary(unlicensed)
-    trials = replace(case, witnesses=sample_witnesses()[1:])
-    assert phrase("summary.unwitnessed") in extract_summary(trials)
+    trials = replace(case, timestamps=sample_timestamps()[1:])
+    assert phrase("summary.no_timestamp") in extract_summary(trials)
 
 
 @pytest.mark.parametrize(

@@ -41,5 +41,5 @@ def test_certification_describes_crawls_and_captures() -> None:
     assert phrase("us902.accurate_tls") in text
     assert phrase("us902.process_crawl").rpartition("; ")[2] in text
     assert "Example Time Authority" in text  # the document names the timestamp services
-    silent = text_of(render_draft_pdf("us-902", replace(sealed_sample(), witnesses=()), language="en"))
-    assert phrase("witness.none") in silent
+    silent = text_of(render_draft_pdf("us-902", replace(sealed_sample(), timestamps=()), language="en"))
+    assert phrase("timestamp.none") in silent

@@ -12,7 +12,7 @@ from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_reco
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import PartyFacts
 from exhibit.digests import Digest
-from tests.assets.documents_sample import part, phrase, sample_case, sample_pictures, sample_witnesses
+from tests.assets.documents_sample import part, phrase, sample_case, sample_pictures, sample_timestamps
 from tests.assets.pdf_text import text_of
 from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.phrases.test_wording import shown_languages
@@ -44,7 +44,7 @@ def test_cover_lists_seal_and_timestamps_with_qr_code(language: str) -> None:
     squeezed = "".join(text.split())
     for file in case.manifest.files:
         assert (file.sha256.hex in squeezed) == (file.path in {"data/exhibit.pdf", "data/facts.json"})
-    for witness in case.witnesses:
+    for witness in case.timestamps:
         assert witness.name in " ".join(text.split())
 
 
@@ -61,10 +61,12 @@ def test_every_sheet_page_shows_facts_digest(language: str) -> None:
 @pytest.mark.long
 def test_sheet_lists_timestamped_entries() -> None:
     case = sample_case()
-    sheet_text = " ".join(text_of(render_exhibit_sheet(replace(case, witnesses=sample_witnesses()), {}, "en")).split())
-    assert phrase("witness.covers", entries="12, 1291") in sheet_text
-    assert part("witness.covers") in sheet_text
+    sheet_text = " ".join(
+        text_of(render_exhibit_sheet(replace(case, timestamps=sample_timestamps()), {}, "en")).split()
+    )
+    assert phrase("timestamp.covers", entries="12, 1291") in sheet_text
+    assert part("timestamp.covers") in sheet_text
     alone = " ".join(text_of(render_exhibit_sheet(case, {}, "en")).split())
-    assert part("witness.covers") not in alone
+    assert part("timestamp.covers") not in alone
     for text in (sheet_text, alone):
-        assert phrase("witness.later") in text
+        assert phrase("timestamp.later") in text

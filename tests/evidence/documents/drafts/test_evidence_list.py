@@ -21,8 +21,8 @@ def test_evidence_list_numbers_items_with_source_and_blank_purpose() -> None:
 
 def test_evidence_list_counts_each_timestamp_service_once() -> None:
     case = sealed_sample()
-    outside, trial, pending = case.witnesses
-    twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
+    outside, trial, pending = case.timestamps
+    twice = replace(case, timestamps=(outside, replace(outside, subject="checkpoint"), trial, pending))
     text = text_of(render_draft_pdf("cn-evidence-list", twice, language="en"))
     assert phrase("cnlist.proofs", n="1") + phrase("cnlist.development", n="1") in text
 

@@ -59,7 +59,7 @@ def test_unknown_document_error_lists_known_documents() -> None:
 
 @pytest.mark.parametrize("kind", DRAFT_DOCUMENTS)
 def test_development_services_and_demonstration_are_flagged(kind: str) -> None:
-    assert part("witness.development_note") in document_text(kind)
+    assert part("timestamp.development_note") in document_text(kind)
     assert phrase("decision.demonstration") not in document_text(kind)
     case = sealed_sample()
     changed = replace(case, facts=replace(case.facts, decision=replace(case.facts.decision, demonstration=True)))

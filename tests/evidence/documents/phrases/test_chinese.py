@@ -102,7 +102,7 @@ def test_chinese_sheet_contains_no_untranslated_text_of_exhibit() -> None:
 def test_chinese_report_contains_no_untranslated_text_of_exhibit() -> None:
     report, pictures = sample_report(1)
     facts = to_chinese(with_probability(report.cases[0].facts))
-    changed_case = replace(report.cases[0], facts=facts, witnesses=())
+    changed_case = replace(report.cases[0], facts=facts, timestamps=())
     crawls = tuple(
         replace(coverage, kind=kind) for coverage, kind in zip(report.coverage, ("sitemap", "past"), strict=True)
     )
@@ -120,7 +120,7 @@ def test_chinese_document_contains_no_untranslated_text_of_exhibit(kind: str) ->
         {**NETWORK, "method": METHOD_DESCRIPTION, "software": {}, "certificate_authorities": {}, "exchanges": []}
     )
     case = to_chinese(sealed_case.facts)
-    pdf = render_draft_pdf(kind, replace(sealed_case, facts=case, witnesses=()), language="zh-Hans")
+    pdf = render_draft_pdf(kind, replace(sealed_case, facts=case, timestamps=()), language="zh-Hans")
     text = " ".join(extract_text(pdf).split())
     for form in ("within", "without"):  # the statute prescribes this English wording
         text = text.replace(re.findall(r"I declare.*", CHINESE.render(f"us902.{form}"))[0], "")

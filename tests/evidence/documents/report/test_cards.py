@@ -31,7 +31,7 @@ def test_many_cases_appear_on_cards_three_per_page(pdf: bytes) -> None:
 @pytest.mark.long
 def test_card_states_decision_timestamp_and_licence(cards: str) -> None:
     assert "Not licensed: believed to be used without permission declared" in cards
-    assert phrase("card.witnessed", time="2026-11-20 12:00:00 UTC", name="Example Time Authority") in cards
+    assert phrase("card.timestamp", time="2026-11-20 12:00:00 UTC", name="Example Time Authority") in cards
     assert phrase("card.licence_none", time="2026-11-20 11:00:00 UTC") in cards
 
 

@@ -36,9 +36,9 @@ def test_each_sighting_is_a_row_with_every_column() -> None:
 
 def test_development_timestamp_service_is_labelled() -> None:
     report, _ = sample_report(1)
-    witnesses = read_rows(report)[0]["witnesses"].split("; ")
-    assert len(witnesses) == 3
-    assert [("development" in witness) for witness in witnesses] == [False, True, False]
+    timestamps = read_rows(report)[0]["timestamps"].split("; ")
+    assert len(timestamps) == 3
+    assert [("development" in timestamp) for timestamp in timestamps] == [False, True, False]
 
 
 def test_demonstration_decision_has_its_own_column() -> None:

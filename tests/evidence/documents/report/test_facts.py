@@ -45,7 +45,7 @@ def test_report_json_is_canonical_and_states_format() -> None:
     assert plain["format"] == "exhibit-report/1"
     assert plain["generated_at"] == "2026-11-20T12:00:00.000000Z"
     assert [case["facts"]["number"] for case in plain["cases"]] == ["1", "2"]
-    assert plain["cases"][0]["witnesses"][1]["development"] is True
+    assert plain["cases"][0]["timestamps"][1]["development"] is True
 
 
 @pytest.mark.long

@@ -28,7 +28,7 @@ from tests.assets.reports import render_report_pdf
 def test_development_timestamp_service_is_on_first_page() -> None:
     facts, pictures = sample_report(1)
     first = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages[0].extract_text()
-    assert part("witness.development_title") in first
+    assert part("timestamp.development_title") in first
 
 
 def test_report_without_cases_states_its_limits() -> None:

@@ -13,7 +13,7 @@ from evidence.development.authority import run_authority
 from evidence.facts.case import TimestampFacts
 from evidence.formats.codec import FormatError
 from evidence.log.notes import format_cosigner_key
-from evidence.verdict.result import UNKNOWN_WITNESS, State
+from evidence.verdict.result import UNLISTED, State
 from evidence.verdict.trust import Requirements, Trust
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
@@ -63,7 +63,7 @@ def test_chain_that_anyone_can_extend_is_accepted_only_by_pinned_blocks(scene: S
     easy = replace(chain, network="main", blocks=(), minimum_difficulty=5e13)
     verdict = Verifier(replace(scene.trust, chains=(easy,))).verify(bundle)
     [check] = [check for check in verdict.checks if check.name.endswith(".ots")]
-    assert check.sentence.startswith(UNKNOWN_WITNESS)
+    assert check.sentence.startswith(UNLISTED)
 
 
 def test_bundle_meets_required_number_of_timestamp_services(scene: Scene, bundle: Path) -> None:
@@ -148,10 +148,10 @@ def test_timestamp_in_facts_is_compared_with_its_receipt(
     assert receipt.time is not None
     stated_time = receipt.time + timedelta(hours=hours or 0)
     timestamp_facts = TimestampFacts("rfc3161", "Early", development, "complete", "checkpoint", stated_time)
-    other = reseal(scene, replace(scene.facts, witnesses=(timestamp_facts,)))
+    other = reseal(scene, replace(scene.facts, timestamps=(timestamp_facts,)))
     proofs = replace(other.proofs, anchors=() if hours is None else (AnchorProof(head, receipt),))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip", proofs))
-    [check] = [check for check in verdict.checks if check.name == "witnesses"]
+    [check] = [check for check in verdict.checks if check.name == "timestamps"]
     assert check.state is state, check.sentence
 
 
@@ -163,14 +163,14 @@ def test_every_kind_of_timestamp_may_appear_in_facts(scene: Scene, tmp_path: Pat
     logged_on_chain, ledger = request_ledger_entry(head)
     anchors_used = (*anchors[1:], logged_on_chain)
     timestamp_facts = tuple(
-        TimestampFacts(proof.receipt.kind, proof.receipt.witness, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
+        TimestampFacts(proof.receipt.kind, proof.receipt.service, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
         for proof in anchors_used
     )
     (chain,) = scene.trust.chains
     trust = replace(scene.trust, chains=(replace(chain, blocks=(block,)),), ledgers=(ledger,))
-    other = reseal(scene, replace(scene.facts, witnesses=timestamp_facts))
+    other = reseal(scene, replace(scene.facts, timestamps=timestamp_facts))
     verdict = Verifier(trust).verify(other.write(tmp_path / "b.zip", replace(other.proofs, anchors=anchors_used)))
-    [check] = [check for check in verdict.checks if check.name == "witnesses"]
+    [check] = [check for check in verdict.checks if check.name == "timestamps"]
     assert check.state is not State.FAILED, check.sentence
 
 

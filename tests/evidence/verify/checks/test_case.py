@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.verdict.result import UNKNOWN_WITNESS, State, raise_first_failure
+from evidence.verdict.result import UNLISTED, State, raise_first_failure
 from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import add_probability
 from exhibit.entries import EntryType
@@ -163,7 +163,7 @@ def test_checkpoint_of_unpinned_log_does_not_prove_registration(scene: Scene, tm
     verdict = Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / "lie.zip"))
     [check] = [check for check in verdict.checks if check.name == "registration"]
     assert check.state is State.NOT_CHECKED
-    assert check.sentence.startswith(UNKNOWN_WITNESS)
+    assert check.sentence.startswith(UNLISTED)
 
 
 @pytest.mark.long

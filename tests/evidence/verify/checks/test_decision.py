@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evidence.facts.passkey import ASSERTION_PATH
-from evidence.verdict.result import UNKNOWN_WITNESS
+from evidence.verdict.result import UNLISTED
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene, make_scene
@@ -56,5 +56,5 @@ def test_missing_assertion_fails(scene: Scene, tmp_path: Path) -> None:
 def test_unpinned_log_leaves_decision_unchecked(scene: Scene, tmp_path: Path) -> None:
     path = sign_scene(scene).write(tmp_path / "b.zip")
     state, sentence = run_checks(path, replace(scene.trust, logs=()))["decision"]
-    assert (state, sentence.startswith(UNKNOWN_WITNESS)) == ("not checked", True)
+    assert (state, sentence.startswith(UNLISTED)) == ("not checked", True)
     assert json.loads(read_files(path)[ASSERTION_PATH])["format"] == "exhibit-assertion/1"
