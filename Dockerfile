@@ -7,7 +7,7 @@ COPY tools/bootstrap.py tools/
 COPY requirements requirements
 # an index of your own: docker build --build-arg INDEX=https://…
 ARG INDEX=https://pypi.org/simple
-# optional parts, such as: capture bucket evm
+# optional components, such as: capture bucket evm
 ARG EXTRAS="capture bucket"
 # compiled here: whoever runs the container can't write beside the code, and each process would compile it anew
 RUN UV_COMPILE_BYTECODE=1 UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime $EXTRAS

@@ -151,7 +151,7 @@ def _run_worker(site_url: str, program: Path | None) -> Measurements:
         cpu_start = _read_processor_seconds()
         result = _visit_pages(HttpCapturer(LOOPBACK_GUARD, USER_AGENT), site_url, 0)
         return replace(result, cpu=_read_processor_seconds() - cpu_start)
-    from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+    from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional component
     from exhibit.browser.running import measure_process_memory  # noqa: PLC0415
 
     cpu_start = _read_processor_seconds()

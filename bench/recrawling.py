@@ -1,7 +1,9 @@
-"""Repeated crawls of an unchanged site: requests, bytes and CPU time of each run."""
+"""Repeated crawls of unchanged sites: requests, bytes and CPU time of each run."""
 
+import csv
 import http.server
 import io
+import mimetypes
 import multiprocessing
 import threading
 import time
@@ -9,12 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from multiprocessing.connection import Connection
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from PIL import Image
 
 from bench.common import Row
 from bench.crawling import read_processor_seconds
 from bench.product import Product, run_product
+from bench.reach import SITES_FILE, fetch_package
 
 HOST = "127.0.0.2"
 LIST_COUNT, PAGES_PER_LIST, PICTURES_PER_PAGE = 15, 20, 2
@@ -30,6 +35,81 @@ def measure() -> list[Row]:
     """Crawl a site with each kind of responses five times."""
     with run_product(HOST) as product:
         return [row for kind in RESPONSE_KINDS for row in _measure_runs(product, kind)]
+
+
+def measure_packaged_sites(out: Path, count: int = 12) -> list[Row]:
+    """Crawl sites from npm packages three times, over a server that sends an ``ETag`` with each file.
+
+    Args:
+        out: Folder for the packages.
+        count: Number of packages, the first of ``bench/reach_sites.csv``.
+    """
+    roots = [root for root in _list_site_folders(out) if root is not None][:count]
+    totals: dict[int, list[int]] = {run: [0, 0, 0] for run in (1, 2, 3)}
+    with run_product(HOST) as product:
+        for root in roots:
+            with serve_in_process(_serve_folder, root) as (base, counts):
+                for total in totals.values():
+                    product.visit_site(str(root), f"{base}/")
+                    counts.send("counts")
+                    total[:] = map(sum, zip(total, counts.recv(), strict=True))
+    return [
+        {
+            "sites": len(roots), "run": run, "requests": requests, "answered 304": unchanged_responses,
+            "KB sent": sent_bytes // 1000, "of the first's": sent_bytes / totals[1][2],
+        }
+        for run, (requests, unchanged_responses, sent_bytes) in totals.items()
+    ]  # fmt: skip
+
+
+def _list_site_folders(out: Path) -> Iterator[Path | None]:
+    """Yield the folder with the first page of each npm package, or None if there is none."""
+    with SITES_FILE.open(encoding="utf-8", newline="") as file:
+        for site in csv.DictReader(file):
+            if site["registry"] == "npm":
+                folder = fetch_package(out / "packages", "npm", site["package"], site["version"])
+                pages = [] if folder is None else sorted((folder / site["root"]).rglob("index.html"))
+                yield min(pages, key=lambda page: len(page.parts)).parent if pages else None
+
+
+def _serve_folder(root: Path, pipe: Connection) -> None:
+    counts = [0, 0, 0]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            file = root / unquote(urlsplit(self.path).path).lstrip("/")
+            file = file / "index.html" if file.is_dir() else file
+            body = file.read_bytes() if file.is_file() and file.resolve().is_relative_to(root.resolve()) else b""
+            tag = f'"{sha256(body).hexdigest()[:16]}"'
+            is_known = bool(body) and self.headers.get("If-None-Match") == tag
+            self.send_response(304 if is_known else 200 if body else 404)
+            sent_body = b"" if is_known else body
+            self.send_header("Content-Type", mimetypes.guess_type(file.name)[0] or "text/plain")
+            self.send_header("Content-Length", str(len(sent_body)))
+            self.send_header("ETag", tag)
+            self.end_headers()
+            self.wfile.write(sent_body)
+            for index, more in enumerate((1, is_known, len(sent_body))):
+                counts[index] += more
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    _run_server(http.server.ThreadingHTTPServer((HOST, 0), Handler), counts, pipe)
+
+
+def _run_server(server: http.server.ThreadingHTTPServer, counts: list[int], pipe: Connection) -> None:
+    """Serve, and return the counts since the last call whenever the pipe asks for them."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    pipe.send(server.server_address[1])
+    while pipe.recv():
+        pipe.send(tuple(counts))
+        counts[:] = [0] * len(counts)
 
 
 def _measure_runs(product: Product, kind: str) -> Iterator[Row]:
@@ -122,8 +202,4 @@ def _serve(kind: str, pipe: Connection) -> None:
         has_dates = "".join(f"<url><loc>{base}{path}</loc><lastmod>2025-11-01</lastmod></url>" for path in pages)
         site["/sitemap.xml"] = ("application/xml", f"<urlset>{has_dates}</urlset>".encode())
         site["/robots.txt"] = ("text/plain", f"Sitemap: {base}/sitemap.xml\n".encode())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    pipe.send(server.server_address[1])
-    while pipe.recv():
-        pipe.send(tuple(counts))
-        counts[:] = [0, 0, 0]
+    _run_server(server, counts, pipe)

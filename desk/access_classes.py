@@ -1,6 +1,6 @@
 """Access classes of URLs: the required identification, and limits on request size and rate.
 
-The middleware uses this table to reject large requests before it parses them. The settings take the rate limits of
+The middleware uses this table to reject large requests before it parses them. The settings read the rate limits of
 endpoints without accounts from it. The web server accepts at most :data:`MAX_REQUEST_BYTES` from any caller.
 """
 
@@ -20,18 +20,18 @@ MAX_TEXT_BYTES = 4 * MIB
 MAX_ANONYMOUS_BYTES = MIB
 """Maximum bytes of an unidentified caller's request."""
 MAX_PICTURE_REQUEST_BYTES = 17 * MIB
-"""Maximum bytes of a form with one image, where strangers may upload a large one."""
+"""Maximum bytes of a form with one image, at endpoints where anonymous callers may upload a large image."""
 MAX_FILES_REQUEST_BYTES = 61 * MIB
-"""Maximum bytes of a form with files from the holder of a notice's link."""
+"""Maximum bytes of a form with files, sent through the reply link in a notice."""
 
 
 class RequiredIdentity(StrEnum):
     """Identification required for the higher limit."""
 
-    MEMBER = "a member who is signed in, or a token of the API"
-    CONTRIBUTOR = "the token of a contributor"
-    PARTNER = "a partner's signature over the body"
-    READER = "the link of a notice"
+    MEMBER = "a signed-in member, or an API token"
+    CONTRIBUTOR = "a contributor token"
+    PARTNER = "a partner's signature of the request body"
+    READER = "the reply link in a notice"
     NOBODY = "nobody"
 
 
@@ -105,22 +105,22 @@ class AccessClass:
 
 
 ACCESS_CLASSES = (
-    AccessClass("results of contributors", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR,
+    AccessClass("contributor results", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR,
     identified_max_bytes=MAX_TEXT_BYTES),
-    AccessClass("calls of partners", "/api/v1/alliance/", RequiredIdentity.PARTNER),
+    AccessClass("partner requests", "/api/v1/alliance/", RequiredIdentity.PARTNER),
     AccessClass(
         "owner lookup", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY,
         anonymous_max_bytes=MAX_PICTURE_REQUEST_BYTES,
         rate="10/m/ip,100/h/ip", action="lookup",
     ),
-    AccessClass("pictures of notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
+    AccessClass("pictures in notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
     AccessClass(
-        "answers to notices", "/n/", RequiredIdentity.READER, identified_max_bytes=MAX_FILES_REQUEST_BYTES,
+        "replies to notices", "/n/", RequiredIdentity.READER, identified_max_bytes=MAX_FILES_REQUEST_BYTES,
         rate="30/m/ip", action="reply", large_request_rate="10/m/ip,60/h/ip",
     ),
-    AccessClass("pictures for soft bindings", "/c2pa/matches/byContent", RequiredIdentity.NOBODY,
+    AccessClass("soft binding queries", "/c2pa/matches/byContent", RequiredIdentity.NOBODY,
     rate="10/m/ip", action="content"),
-    AccessClass("heads of logs", "/witness/add-checkpoint", RequiredIdentity.NOBODY, rate="60/m/ip", action="head"),
+    AccessClass("log checkpoints", "/witness/add-checkpoint", RequiredIdentity.NOBODY, rate="60/m/ip", action="head"),
     AccessClass("invitations", "/invitations/", RequiredIdentity.NOBODY, rate="20/m/ip", action="invitation"),
     AccessClass("links and public pages", "/(c2pa|pdq|id|witness|d|mail)/", RequiredIdentity.NOBODY,
     rate="60/m/ip", action="link"),

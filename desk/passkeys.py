@@ -32,10 +32,10 @@ from registry.notices.contents import build_items, build_letter
 from registry.notices.signing import compute_letter_digest
 
 MAX_RESPONSE_LENGTH = 20_000
-"""Maximum number of characters in a passkey's answer."""
+"""Maximum number of characters in a passkey's response."""
 
 
-def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict[str, Any]:
+def create_challenge(owner: Owner, user: User, action: str, object_id: str) -> dict[str, Any]:
     """Create a challenge for an action on an object.
 
     Returns:
@@ -45,18 +45,18 @@ def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict
         NotFoundError: The owner has no such object.
         InvalidRequestError: The action is unknown, or the user has no suitable passkey.
     """
-    known_act = next((candidate for candidate in PasskeyAction if candidate == act), None)
+    known_action = next((candidate for candidate in PasskeyAction if candidate == action), None)
     credentials = _list_credentials(user)
-    if known_act is None or not credentials:
-        problem = _("You have no passkey.") if known_act else _("This action cannot be signed.")
-        if known_act and auth.get_credentials(user):
+    if known_action is None or not credentials:
+        problem = _("You have no passkey.") if known_action else _("This action cannot be signed.")
+        if known_action and auth.get_credentials(user):
             problem = _("None of your passkeys is of a type that the operator accepts for this action.")
         raise InvalidRequestError(
             problem, hint=_("Add a passkey first. Go to “Account” and open “Two-factor authentication and passkeys”.")
         )
     server = auth.get_server()
     row = passkeys.create_signature_request(
-        owner, user, known_act, _get_subject(owner, known_act, object_id), str(server.rp.id)
+        owner, user, known_action, _get_subject(owner, known_action, object_id), str(server.rp.id)
     )
     options, _state = server.authenticate_begin(
         credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
@@ -64,35 +64,39 @@ def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict
     return dict(options)
 
 
-def _get_subject(owner: Owner, act: PasskeyAction, object_id: str) -> dict[str, Any]:
+def _get_subject(owner: Owner, action: PasskeyAction, object_id: str) -> dict[str, Any]:
     """Return the subject to be signed, exactly as the action will compute it."""
-    if act is PasskeyAction.OFF:
+    if action is PasskeyAction.OFF:
         return {}
-    if act is PasskeyAction.REVOKE:
+    if action is PasskeyAction.REVOKE:
         return passkeys.build_key_subject(find_key(owner, object_id).public_key)
     number = int(object_id) if object_id.isdecimal() and len(object_id) < 10 else 0
-    if act is PasskeyAction.SIGN:
+    if action is PasskeyAction.SIGN:
         notice = notices.get_notice(owner, number)
         return passkeys.build_letter_subject(compute_letter_digest(build_letter(notice, build_items(notice))), number)
     case = scoped.get_case(owner, number)
-    if act is PasskeyAction.CONFIRM:
+    if action is PasskeyAction.CONFIRM:
         return signed_decisions.build_statement(case, get_next_number(case.bundles))
     if case.shown is None or case.shown.match.found.digest is None:
         raise NotFoundError(_("The case has no picture."))
     return passkeys.build_picture_subject(case.shown.match.found.digest)
 
 
-def verify_passkey_response(user: User, submitted: Mapping[str, Any] | str | None) -> PasskeyResponse | None:
+def verify_passkey_response(user: User, submitted_response: Mapping[str, Any] | str | None) -> PasskeyResponse | None:
     """Verify a passkey's response from a browser or program; return None if there is none.
 
     Raises:
         InvalidRequestError: The response is unreadable, not from a passkey of the user, or matches no pending
         challenge.
     """
-    if not submitted:
+    if not submitted_response:
         return None
     try:
-        data = json.loads(submitted[:MAX_RESPONSE_LENGTH]) if isinstance(submitted, str) else dict(submitted)
+        data = (
+            json.loads(submitted_response[:MAX_RESPONSE_LENGTH])
+            if isinstance(submitted_response, str)
+            else dict(submitted_response)
+        )
         response = AuthenticationResponse.from_dict(data).response
         row = passkeys.get_signature_request(user, response.client_data.challenge)
         state = {

@@ -61,15 +61,15 @@ class Request(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """Process received bytes; return the number of bytes that belong to this request."""
         try:
-            if self.body_bytes_received < MEMORY_BUFFER_BYTES or self._has_room(Path(tempfile.gettempdir())):
+            if self.body_bytes_received < MEMORY_BUFFER_BYTES or self._has_disk_space(Path(tempfile.gettempdir())):
                 return super().received(data)
         except OSError as error:
             _LOG.warning("The body of a request cannot be stored: %s", error)
-        self.error = StorageFullError("There is no room for what was sent. Try again later.")
+        self.error = StorageFullError("The disk is too full to store the request body. Try again later.")
         self.completed = True
         return len(data)
 
-    def _has_room(self, folder: Path) -> bool:
+    def _has_disk_space(self, folder: Path) -> bool:
         return not is_full(folder) and shutil.disk_usage(folder).free >= self.reserve
 
 

@@ -43,21 +43,21 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "desk.web.middleware.headers.content_policy",
-    "desk.web.middleware.requests.traced",
+    "desk.web.middleware.headers.security_headers",
+    "desk.web.middleware.requests.log_requests",
     "desk.api.common.problems.as_problems",
-    "desk.web.middleware.assets.assets",
+    "desk.web.middleware.assets.serve_assets",
     "desk.web.middleware.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "desk.web.middleware.limits.request_limit",
-    "desk.web.middleware.requests.plain_words",
+    "desk.web.middleware.limits.limit_requests",
+    "desk.web.middleware.requests.clean_form_input",
     "allauth.account.middleware.AccountMiddleware",
-    "desk.web.middleware.reader.reader",
-    "desk.web.middleware.reader.device",
+    "desk.web.middleware.reader.activate_preferences",
+    "desk.web.middleware.reader.set_device_cookie",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -107,7 +107,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-ACCOUNT_ADAPTER = "desk.web.account.sign_in.Accounts"
+ACCOUNT_ADAPTER = "desk.web.account.sign_in.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -119,14 +119,14 @@ ACCOUNT_CHANGE_EMAIL = True
 # In addition to allauth's own rate limits; per IP address (per network for IPv6).
 ACCOUNT_RATE_LIMITS = RATES
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
-USERSESSIONS_ADAPTER = "desk.web.account.sign_in.Sessions"
-MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"
+USERSESSIONS_ADAPTER = "desk.web.account.sign_in.UserSessionsAdapter"
+MFA_ADAPTER = "desk.web.account.sign_in.AuthenticatorAdapter"
 MFA_FORMS = {
-    "activate_totp": "desk.web.account.second_factors.FirstCode",
-    "authenticate": "desk.web.account.second_factors.Code",
-    "reauthenticate": "desk.web.account.second_factors.CodeAgain",
-    "add_webauthn": "desk.web.account.second_factors.NewKey",
-    "edit_webauthn": "desk.web.account.second_factors.RenamedKey",
+    "activate_totp": "desk.web.account.second_factors.ActivationCodeForm",
+    "authenticate": "desk.web.account.second_factors.SignInCodeForm",
+    "reauthenticate": "desk.web.account.second_factors.ReauthenticationCodeForm",
+    "add_webauthn": "desk.web.account.second_factors.NewKeyForm",
+    "edit_webauthn": "desk.web.account.second_factors.RenameKeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -150,7 +150,7 @@ STORAGES = {
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # Needs no additional cookie.
-CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"
+CSRF_FAILURE_VIEW = "desk.web.account.views.csrf_failure"
 if CONFIG.public_url.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
     # Browsers accept these cookies only from this exact host and over TLS.

@@ -64,10 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> ExitCode:
-    verifier, places = Verifier(load_trust(options.trust)), find_bundles_at(options.bundles)
-    if len(options.bundles) == len(places) == 1 and isinstance(places[0], RefusedPath):
-        raise places[0].error
-    results = [place.error if isinstance(place, RefusedPath) else _verify_location(verifier, place) for place in places]
+    verifier, locations = Verifier(load_trust(options.trust)), find_bundles_at(options.bundles)
+    if len(options.bundles) == len(locations) == 1 and isinstance(locations[0], RefusedPath):
+        raise locations[0].error
+    results = [
+        location.error if isinstance(location, RefusedPath) else _verify_location(verifier, location)
+        for location in locations
+    ]
     split_checkpoints = find_split_views(
         view for result in results if isinstance(result, Verdict) for view in result.views
     )
@@ -77,7 +80,7 @@ def _verify(options: argparse.Namespace) -> ExitCode:
         if split_checkpoints or case_contradictions
         else find_most_severe(map(get_exit_code, results))
     )
-    if len(places) == 1 and isinstance(places[0], BundleLocation) and places[0].package is None:
+    if len(locations) == 1 and isinstance(locations[0], BundleLocation) and locations[0].package is None:
         only_result = results[0]
         if not isinstance(only_result, Verdict):
             raise only_result
@@ -90,17 +93,19 @@ def _verify(options: argparse.Namespace) -> ExitCode:
     if options.json:
         print(
             json.dumps(
-                results_to_dict(places, results, split_checkpoints, case_contradictions), indent=2, ensure_ascii=False
+                results_to_dict(locations, results, split_checkpoints, case_contradictions),
+                indent=2,
+                ensure_ascii=False,
             )
         )
     else:
-        tables = [format_result(place, result) for place, result in zip(places, results, strict=True)]
-        result = [
+        tables = [format_result(location, result) for location, result in zip(locations, results, strict=True)]
+        findings = [
             *map(format_split_view, split_checkpoints),
             *map(format_contradiction, case_contradictions),
-            *map(format_contradiction, find_shared_matches(results)),
+            *map(format_contradiction, list_shared_sightings(results)),
         ]
-        print("\n\n".join([*tables, format_summary(places, results), *result]))
+        print("\n\n".join([*tables, format_summary(locations, results), *findings]))
     return outcome
 
 
@@ -129,8 +134,8 @@ def find_contradictions(results: Sequence[Verdict | ExhibitError]) -> tuple[Cont
     )
 
 
-def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedSighting, ...]:
-    """Return the matches that more than one case relies on; no failure, because a picture may show two works."""
+def list_shared_sightings(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedSighting, ...]:
+    """Return the sightings on which several cases rely; no failure, because a picture may show two works."""
     verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
     return find_shared_sightings(
         verdict.bundle_statements for verdict in verdicts if verdict.bundle_statements is not None
@@ -138,7 +143,7 @@ def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[Shar
 
 
 def results_to_dict(
-    places: Sequence[BundleLocation | RefusedPath],
+    locations: Sequence[BundleLocation | RefusedPath],
     results: Sequence[Verdict | ExhibitError],
     split_checkpoints: Sequence[SplitView],
     case_contradictions: Sequence[Contradiction],
@@ -148,7 +153,7 @@ def results_to_dict(
     Each bundle is identified by its file, and also by its package if it is inside one.
     """
     bundles = []
-    for item, result in zip(places, results, strict=True):
+    for item, result in zip(locations, results, strict=True):
         entry: dict[str, Any] = {"file": item.file, "verdict": get_outcome_name(result)}
         if isinstance(item, BundleLocation) and item.package is not None:
             entry["package"] = str(item.package)
@@ -167,13 +172,13 @@ def results_to_dict(
         [split.to_plain() for split in split_checkpoints],
         [item.to_plain() for item in case_contradictions],
     )
-    shared_match_data = [item.to_plain() for item in find_shared_matches(results)]
+    shared_sighting_data = [item.to_plain() for item in list_shared_sightings(results)]
     overall_verdict = {"verdict": outcome_words.get(worst_code, "no-bundle"), "exit_code": int(worst_code)}
     return {
         "bundles": bundles,
         "split_views": views,
         "contradictions": contradiction_data,
-        "shared_finds": shared_match_data,
+        "shared_finds": shared_sighting_data,
         **overall_verdict,
     }
 
@@ -185,10 +190,13 @@ def format_result(location: BundleLocation | RefusedPath, result: Verdict | Exhi
     return replace_unprintable(f"{_to_single_line(location.file)}\n{result.message}\n{result.hint}".strip())
 
 
-def format_summary(places: Sequence[BundleLocation | RefusedPath], results: Sequence[Verdict | ExhibitError]) -> str:
+def format_summary(locations: Sequence[BundleLocation | RefusedPath], results: Sequence[Verdict | ExhibitError]) -> str:
     """Return one line for each bundle, and a total line."""
     outcomes = [get_outcome_name(result).replace("-", " ") for result in results]
-    lines = [f"{outcome:<10}  {_to_single_line(place.file)}" for place, outcome in zip(places, outcomes, strict=True)]
+    lines = [
+        f"{outcome:<10}  {_to_single_line(location.file)}"
+        for location, outcome in zip(locations, outcomes, strict=True)
+    ]
     return replace_unprintable("\n".join([*lines, summarize_outcomes(outcomes)]))
 
 

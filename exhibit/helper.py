@@ -1,7 +1,7 @@
 """Sandboxed helper process that handles untrusted bytes, one file after another. A process for each file is too slow.
 
 A process has one helper of each kind and starts it for the first file. The helper has an empty environment, and limits
-of memory and CPU time for each file (:func:`serve`). Both processes share the memory that holds bytes and pixels. The
+for memory and CPU time for each file (:func:`serve`). Both processes share the memory that holds bytes and pixels. The
 helper exits when its parent exits for any reason. Only one thread at a time uses a helper, which limits the memory of a
 process with many threads.
 """
@@ -82,8 +82,8 @@ class Helper:
         Args:
             request: Request, encoded as JSON.
             data: Bytes of the file.
-            seconds: Limit of CPU time.
-            memory: Limit of memory in bytes, in addition to the memory that the helper has mapped at its start.
+            seconds: CPU time limit in seconds.
+            memory: Memory limit in bytes, in addition to the memory that the helper has mapped at its start.
 
         Raises:
             HelperDiedError: The helper exited because of this file.

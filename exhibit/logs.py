@@ -19,7 +19,7 @@ _VALUE_CHAR = r"[^\s\"'<>\\\\]"
 _SECRETS = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        # parts of URLs that grant access, or that act as a signature: links, feeds, invitations, mails
+        # parts of URLs that grant access, or that act as a signature: links, feeds, invitations, emails
         (rf"(/(?:d|feeds|invitations|mail/unsubscribe|password/reset/key|confirm-email)/){_VALUE_CHAR}+", r"\1…"),
         (rf"(?<=\?){_VALUE_CHAR}*={_VALUE_CHAR}*", "…"),
         (r"(?<=://)[^\s/@\"'<>\\]+@", "…@"),

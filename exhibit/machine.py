@@ -128,19 +128,19 @@ def write_cache_file(path: Path, data: bytes, *, base_folder: Path) -> bool:
     Missing folders are created, except ``base_folder``, which may have been moved. A missing cache file is not an
     error: the caller computes its content again.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         for folder in reversed(path.parents[: path.parents.index(base_folder)]):
             folder.mkdir(exist_ok=True)
         files = count_free_files(path.parent)
         has_files = files is None or files >= compute_min_free_files(path.parent)
         if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE_BYTES:
-            draft.write_bytes(data)
-            draft.replace(path)
+            temporary_path.write_bytes(data)
+            temporary_path.replace(path)
     except OSError:
         has_room = False
         with suppress(OSError):
-            draft.unlink(missing_ok=True)
+            temporary_path.unlink(missing_ok=True)
     if not has_room:
         log_once(f"Exhibit continues without the cache in {path.parents[1].name}, because the disk cannot store it.")
     return has_room
@@ -163,7 +163,7 @@ def parse_process_host(name: str) -> str:
 
 
 def has_process_ended(name: str) -> bool:
-    """Return True if a process has ended. Returns False if it runs, or if it runs on another host or in a container.
+    """Return True if a process has ended. Returns False if it runs, or ran on another host or in another container.
 
     ``name`` is an identifier of :func:`get_process_identifier`. Without a readable ``/proc``, start times are unknown
     and the result is always False.

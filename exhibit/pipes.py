@@ -19,7 +19,7 @@ CLOSED_PIPE = 128 + signal.SIGPIPE
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Argument parser that raises an error if its help cannot be written; later releases of Python 3.11 ignore it."""
+    """Argument parser that raises an error if its help cannot be written, which Python ignores since a 3.11 release."""
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:

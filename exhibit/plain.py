@@ -1,4 +1,4 @@
-"""Removal of characters that control terminals, mails and tables, or that disguise other characters, from user text."""
+"""Removal of characters from user text that control terminals, emails and tables, or disguise other characters."""
 
 import re
 import unicodedata

@@ -38,7 +38,7 @@ class VectorSource(Protocol):
         """Return the highest change number. All later changes have higher numbers."""
 
     def batches(self, upto: int) -> Iterator[tuple["NDArray[np.int64]", Any]]:
-        """Yield numbers (ascending) and vectors of the entries that exist after the change ``upto``."""
+        """Yield numbers (ascending) and vectors of the entries as they are after all changes up to ``upto``."""
 
     def count(self, upto: int, by: int | None = None) -> int:
         """Count the entries added by changes up to ``upto`` and not removed by changes up to ``by`` (default: all)."""
@@ -203,7 +203,7 @@ class Receipt:
 
     kind: str  # kind of timestamp service: `rfc3161`, `opentimestamps` and so on
     service: str  # configured name of the timestamp service
-    development: bool  # true for a service for trials, without legal weight
+    development: bool  # true for a development service, without legal weight
     state: ReceiptState  # `pending` or `complete`
     proof: bytes  # the raw receipt: a `.tsr` reply, an `.ots` file or an `evm-*.json`
     material: tuple[tuple[str, bytes], ...] = ()  # files needed for verification: certificates, CRLs, block headers
@@ -211,7 +211,7 @@ class Receipt:
 
 
 class OwnLog(Protocol):
-    """The part of the log that log witnesses can read."""
+    """This installation's log, as far as requests to log witnesses need it."""
 
     def note(self, digest: Digest) -> str:
         """Return the signed checkpoint whose text has this digest. Raises ``NotFoundError``."""
@@ -228,11 +228,11 @@ class Anchor(Protocol):
 
     kind: str  # kind of receipt
     name: str  # configured name
-    development: bool  # true for a service for trials, without legal weight
-    patience: timedelta  # minimum time before the service is queried again about a pending receipt
+    development: bool  # true for a development service, without legal weight
+    retry_interval: timedelta  # minimum time before the service is queried again about a pending receipt
     qualified: str  # ISO 8601 date from which the service is qualified (eIDAS) by the operator's list, or empty
 
-    def examine(self) -> str:
+    def describe_status(self) -> str:
         """Describe the status of the service in one sentence, using only requests that are free of charge.
 
         Raises ``ServiceMissingError`` if the service does not respond, ``ConfigError`` if its configuration is

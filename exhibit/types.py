@@ -268,7 +268,7 @@ class FetchedPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting(FetchedPicture):
-    """Sighting: an image that was seen on a page."""
+    """An image that was seen on a page."""
 
     page_url: str  # the page that shows it, after redirects; in an import, the URI of the file
     image_url: str  # resolved to an absolute URL; for a `data:` image, `data:TYPE;sha-256=HEX`

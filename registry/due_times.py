@@ -76,26 +76,30 @@ def iterate_due_times(recapture_days: int) -> Iterator[DueTime]:
 def correct_times(recapture_days: int) -> int:
     """Reset times to now if only a wrong clock can have set them; return the number of rows."""
     current_time, count = now(), 0
-    times = list(iterate_due_times(recapture_days))
-    for (index,) in _find_ahead(recapture_days).fetch_rows():
-        time = times[int(index)]
-        corrected_time = current_time if time.model is not Session else current_time + time.max_wait
-        count += _filter_too_late(time, current_time).update(**{time.column: corrected_time})
+    due_times = list(iterate_due_times(recapture_days))
+    for (index,) in _build_ahead_query(recapture_days).fetch_rows():
+        due_time = due_times[int(index)]
+        corrected_time = current_time if due_time.model is not Session else current_time + due_time.max_wait
+        count += _filter_too_late(due_time, current_time).update(**{due_time.column: corrected_time})
     for model, column in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
-        early_rows = model._default_manager.filter(**{f"{column}__gt": current_time + MAX_CLOCK_SKEW})
-        count += early_rows.update(**{"expires_at": current_time + (F("expires_at") - F(column)), column: current_time})
+        future_rows = model._default_manager.filter(**{f"{column}__gt": current_time + MAX_CLOCK_SKEW})
+        count += future_rows.update(
+            **{"expires_at": current_time + (F("expires_at") - F(column)), column: current_time}
+        )
     watches_ahead = Watch.objects.filter(paused=False, next_run_at__gt=current_time + MAX_CLOCK_SKEW)
     return count + sum(schedules.correct_next_run(watch, current_time) for watch in watches_ahead)
 
 
 @cache
-def _find_ahead(recapture_days: int) -> Statement:
+def _build_ahead_query(recapture_days: int) -> Statement:
     """Return a query for the positions of columns that need correction."""
-    times = enumerate(iterate_due_times(recapture_days))
-    return Statement(build_exists_query(_filter_too_late(time, QUERY_TIME), str(index)) for index, time in times)
+    due_times = enumerate(iterate_due_times(recapture_days))
+    return Statement(
+        build_exists_query(_filter_too_late(due_time, QUERY_TIME), str(index)) for index, due_time in due_times
+    )
 
 
-def _filter_too_late(time: DueTime, current_time: datetime) -> QuerySet[Model]:
-    return time.model._default_manager.filter(
-        time.condition, **{f"{time.column}__gt": current_time + time.max_wait + MAX_CLOCK_SKEW}
+def _filter_too_late(due_time: DueTime, current_time: datetime) -> QuerySet[Model]:
+    return due_time.model._default_manager.filter(
+        due_time.condition, **{f"{due_time.column}__gt": current_time + due_time.max_wait + MAX_CLOCK_SKEW}
     )

@@ -143,7 +143,7 @@ def get_job_for_model(model: "type[Model]") -> Job:
     for candidate in JOBS.values():
         if candidate.model is model:
             return candidate
-    raise LookupError(f"No job works on {model.__name__} rows.")
+    raise LookupError(f"No job processes {model.__name__} rows.")
 
 
 UPKEEP_LABELS = {

@@ -1,4 +1,4 @@
-"""All lookups of objects through their owner, for pages and API operations. An object of another owner is a 404."""
+"""Lookups of objects through their owner, for pages and API operations. Another owner's objects are not found (404)."""
 
 from registry.accounts.scoped import (
     get_owner,

@@ -5,7 +5,7 @@ from django.utils import translation
 
 
 def gettext(text: str) -> str:
-    """Translate a text into the reader's language; unchanged if Django is not set up, as in a command without it."""
+    """Translate a text into the reader's language; return it unchanged if Django is not configured."""
     return translation.gettext(text) if settings.configured else text
 
 

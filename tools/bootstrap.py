@@ -2,12 +2,12 @@
 
 Debian's python3 includes neither pip nor venv, so this program uses only the standard library. It downloads uv, whose
 hash is pinned here. uv creates the environment and installs the packages in ``requirements/``, verified by hash:
-``runtime.txt``, ``extras.txt`` (runtime and all optional parts) and ``development.txt``. ``redis.txt`` and
+``runtime.txt``, ``extras.txt`` (runtime and all optional components) and ``development.txt``. ``redis.txt`` and
 ``milvus.txt`` contain servers, which are unpacked into separate folders without dependencies. ``docs.txt`` is only for
 ``make docs``, and ``fuzz.txt`` only for ``make fuzz``.
 
     python3 tools/bootstrap.py                   create or update .venv for development
-    python3 tools/bootstrap.py runtime [EXTRA…]  the same with runtime packages and the named optional parts only
+    python3 tools/bootstrap.py runtime [EXTRA…]  the same with runtime packages and the named optional components only
     python3 tools/bootstrap.py lock [--upgrade]  regenerate requirements/*.txt after a change in pyproject.toml
     python3 tools/bootstrap.py docs              install MkDocs, which builds the documentation site
     python3 tools/bootstrap.py fuzz              install the fuzzing engine, if there is a wheel for this platform
@@ -218,7 +218,7 @@ def read_requirements(name: str) -> str:
 
 
 def read_extras() -> dict[str, set[str]]:
-    """Return the packages that pyproject.toml lists for each optional part."""
+    """Return the packages that pyproject.toml lists for each optional component."""
     import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
 
     parts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
@@ -226,7 +226,7 @@ def read_extras() -> dict[str, set[str]]:
 
 
 def select_requirements(names: list[str]) -> str:
-    """Return the requirements of the product with these optional parts and their dependencies, and no other part.
+    """Return the requirements of the product with these optional components and their dependencies, and no other part.
 
     The requirement file of all parts lists, after each package, the packages that depend on it. The dependencies of a
     part are derived from these comments.

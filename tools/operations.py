@@ -63,14 +63,16 @@ def build_table() -> dict[str, dict[str, Any]]:
                 response for status, response in operation["responses"].items() if int(status) < 300
             )
             details = {
-                "says": " ".join(operation["description"].split()).partition(". ")[0].rstrip("."),
-                "asks": [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"],
+                "description": " ".join(operation["description"].split()).partition(". ")[0].rstrip("."),
+                "query_parameters": [
+                    parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"
+                ],
                 "form": [name for name in form_fields if not is_file(form_fields[name])],
                 "files": [name for name in form_fields if is_file(form_fields[name])],
                 "json": list(list_properties(request_bodies.get(JSON, {}).get("schema", {}))),
                 "lists": list_array_fields(request_bodies.get(JSON, {}).get("schema", {})),
-                "typed": list_typed_fields(request_bodies.get(JSON, {}).get("schema", {})),
-                "file": any(kind != JSON for kind in success_response.get("content", {})),
+                "non_text_fields": list_typed_fields(request_bodies.get(JSON, {}).get("schema", {})),
+                "returns_file": any(kind != JSON for kind in success_response.get("content", {})),
             }
             operations[f"{method.upper()} {path.removeprefix(OWNER_PREFIX)}"] = {
                 name: value for name, value in details.items() if value

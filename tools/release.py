@@ -4,8 +4,8 @@
     python tools/release.py sbom    the SBOM alone
 
 The archive contains the files of HEAD in git's order, with the commit time. The SBOM (CycloneDX 1.6) lists every
-package that ``requirements/`` pins for the product, including optional parts, with the hashes of all its files and, if
-it is installed here, its licence.
+package that ``requirements/`` pins for the product, including optional components, with the hashes of all its files
+and, if it is installed here, its licence.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Migrate the database: ``python -m workers.migrate``.
 
-With ``--other-secrets``, the secrets of this machine replace lost ones from then on.
+With ``--other-secrets``, accept the secrets of this machine in place of the lost secrets of the database.
 """
 
 import sys
@@ -12,7 +12,7 @@ from workers.database.schema import migrate
 
 
 def main() -> None:
-    """Migrate the database."""
+    """Migrate the database, with ``--other-secrets`` after forgetting the fingerprints of the lost secrets."""
     if sys.argv[1:] == ["--other-secrets"]:
         delete_fingerprints(load_config())
     migrate()

@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     if name in children and not queues:
         child = children[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed
-    print(f"Enter one of: {', '.join(children)}.", file=sys.stderr)
+    print(f"Specify one of: {', '.join(children)}.", file=sys.stderr)
     return int(ExitCode.INVALID_REQUEST)
 
 

@@ -109,7 +109,7 @@ class CommonCrawl:
                 continue
             if not _INDEX_NAME.fullmatch(name) or get_url_origin(url) != get_url_origin(self._url):
                 continue  # Requests go only to the host that the operator has configured.
-            begin, end = ("".join(_DIGITS.findall(str(entry.get(end, ""))))[:14] for end in ("from", "to"))
+            begin, end = ("".join(_DIGITS.findall(str(entry.get(field, ""))))[:14] for field in ("from", "to"))
             yield Index(name, url, begin.ljust(14, "0"), (end or "9").ljust(14, "9"))
 
     def _count_pages(self, index: Index, query: CaptureQuery) -> int:

@@ -75,7 +75,7 @@ class _JobRun:
         self._signal = 0
         self._error: ExhibitError | None = None
         self._has_ended = False
-        self._process = CrawlerProcess(scrapy_settings(crawl))
+        self._process = CrawlerProcess(build_scrapy_settings(crawl))
         self._crawler = self._process.create_crawler(CrawlSpider)
 
     def execute(self) -> ExitCode:
@@ -134,11 +134,11 @@ class _JobRun:
         self._reactor.callLater(_GRACE_SECONDS, self._stop_reactor)
 
     def _get_start_limit(self, reason: str) -> float:
-        """Return the latest start, in seconds since the start of the job, of open visits that are written as they are.
+        """Return the time by which an open visit must have started for its current results to be written.
 
-        Visits that started later are left to the next slice, which visits them completely. A visit that started earlier
-        has used its time and would otherwise never be written. A stand-alone job has no next slice. After a stop, only
-        complete visits are written.
+        The time is in seconds since the start of the job. Visits that started later are left to the next slice, which
+        visits them completely. A visit that started earlier has used its time and would otherwise never be written. A
+        stand-alone job has no next slice. After a stop, only complete visits are written.
         """
         if reason == "stopped":
             return -1.0
@@ -151,7 +151,7 @@ class _JobRun:
     def _write_end(self, reason: str) -> None:
         if not self._has_ended:
             self._has_ended = True
-            # Otherwise the caller does it
+            # Without ``follow``, the caller counts and reports the skipped pages
             skipped_patterns = self._crawl.novelty.skipped_pages if self._crawl.job.follow else {}
             for pattern, pages in skipped_patterns.items():
                 self._crawl.write(
@@ -170,7 +170,7 @@ def _limit_memory(megabytes: int) -> None:
     )
 
 
-def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
+def build_scrapy_settings(crawl: Crawl) -> dict[str, Any]:
     """Return the settings of the CrawlerProcess, the only place where the resolver's setting takes effect."""
     limits, politeness = crawl.job.limits, crawl.job.politeness
     slots = {

@@ -8,7 +8,7 @@ from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
 from crawler.crawling.captures import CAPTURE, CaptureFetcher
-from crawler.crawling.visitors import (
+from crawler.crawling.detectors import (
     PAGE_ACCEPT,
     MissingPageDetector,
     VisitorParameterDetector,
@@ -92,8 +92,8 @@ class CrawlSpider(Spider):
         return spider
 
     def handle_opened(self) -> None:
-        """Create the pace, which requires Scrapy's downloader."""
-        self.crawl.pace = RequestPacer(self.crawl.job.politeness, self.crawler.engine.downloader)
+        """Create the request pacer, which requires Scrapy's downloader."""
+        self.crawl.pacer = RequestPacer(self.crawl.job.politeness, self.crawler.engine.downloader)
 
     async def start(self) -> AsyncIterator[Request]:
         """Open the first visits."""
@@ -268,7 +268,7 @@ class CrawlSpider(Spider):
     def _read_response(self, visit: Visit, response: Response) -> None:
         job, target = self.crawl.job, visit.target
         kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
-        if document.is_cut:
+        if document.is_truncated:
             visit.record_refusal(Refusal(target.url, *_TRUNCATED_LIST))
         if self._process_document(visit, kind, document, response) and kind is Kind.PAGE:
             self._rendering.queue_page(visit, response, document)

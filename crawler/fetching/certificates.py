@@ -173,7 +173,7 @@ class HttpsDownloadHandler(HTTP11DownloadHandler):
 
     async def _download_with_http2(self, request: Request) -> Response:
         if self._http2 is None:
-            from scrapy.core.downloader.handlers.http2 import H2DownloadHandler  # noqa: PLC0415 - an optional part
+            from scrapy.core.downloader.handlers.http2 import H2DownloadHandler  # noqa: PLC0415 - an optional component
 
             self._http2 = H2DownloadHandler(self.crawler)
         return await self._http2.download_request(request)

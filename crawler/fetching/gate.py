@@ -59,7 +59,7 @@ class AccessMiddleware:
         """Allow a request.
 
         Raises:
-            Refused: A rule forbids it.
+            RequestRefusedError: A rule forbids it.
         """
         url, crawl = request.url, self._crawl
         try:
@@ -73,7 +73,7 @@ class AccessMiddleware:
             raise RequestRefusedError(
                 Reason.OUT_OF_SCOPE, f"The server redirects to {host}, outside the scope of this job."
             )
-        if crawl.pace.is_paused(host):
+        if crawl.pacer.is_paused(host):
             raise _make_retry_error(host)
         if crawl.needs_policies and not {IS_POLICY_REQUEST, IS_API_REQUEST} & request.meta.keys():
             await self._check_policy(url, host)
@@ -125,12 +125,12 @@ class AccessMiddleware:
         if delay > self._crawl.job.politeness.max_crawl_delay:
             sentence = f"The robots.txt of {host} asks for {delay:g} s between requests, longer than this job waits."
             return SitePolicy(refusal=(Reason.CRAWL_DELAY, sentence), token=token)
-        self._crawl.pace.set_crawl_delay(host, delay)
+        self._crawl.pacer.set_crawl_delay(host, delay)
         return policy
 
     def _postpone_host(self, host: str, detail: str, token: str) -> SitePolicy:
         """Refuse all visits to a host whose rules are temporarily unavailable (RFC 9309, 2.3.1.4)."""
-        self._crawl.pace.postpone_host(host)
+        self._crawl.pacer.postpone_host(host)
         sentence = f"The robots.txt of {host} is not available, and Exhibit visits no URL without it. {detail}"
         return SitePolicy(refusal=(Reason.ROBOTS_UNAVAILABLE, sentence), token=token)
 
@@ -205,7 +205,7 @@ class RedirectPolicyMiddleware(RedirectMiddleware):
 
 
 class RetryAfterMiddleware:
-    """Waits after 429 or 503, for robots.txt requests too, and reports every response to the pace."""
+    """Waits after 429 or 503, for robots.txt requests too, and reports every response to the request pacer."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
@@ -221,13 +221,13 @@ class RetryAfterMiddleware:
         """Adapt the pace to the latency of a host."""
         host, latency = request.meta.get("download_slot"), request.meta.get("download_latency")
         if host is not None and latency is not None:
-            self._crawl.pace.adapt_delay(host, latency, success=response.status == 200)
+            self._crawl.pacer.adapt_delay(host, latency, success=response.status == 200)
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
         """Retry a request after the time that the server states.
 
         Raises:
-            Refused: The wait is too long for this job.
+            RequestRefusedError: The wait is too long for this job.
         """
         statuses = request.meta.get(STATUSES)
         if response.status not in (statuses.busy if statuses else (429, 503)):
@@ -241,7 +241,7 @@ class RetryAfterMiddleware:
             seconds_left = min(seconds_left, _MAX_SLICE_WAIT)
         if tries >= _MAX_TRIES:
             return response
-        if not self._crawl.pace.pause(host, retry_after, tries, seconds_left):
+        if not self._crawl.pacer.pause(host, retry_after, tries, seconds_left):
             if IS_POLICY_REQUEST in request.meta:
                 return response
             raise _make_retry_error(host)

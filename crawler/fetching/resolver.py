@@ -28,11 +28,11 @@ def make_resolver_class(guard: Guard, errors: dict[str, RefusedError]) -> type:
             self, resolutionReceiver: Untyped, hostName: str, portNumber: int = 0, *how: Untyped
         ) -> Untyped:
             host = get_url_host(f"http://{hostName}/") or hostName
-            checked: Untyped = _CheckedReceiver(resolutionReceiver, guard, errors, host, portNumber)
+            checked_receiver: Untyped = _CheckedReceiver(resolutionReceiver, guard, errors, host, portNumber)
             if not is_localhost(host):
-                return super().resolveHostName(checked, host, portNumber, *how)
-            checked.resolutionBegan(resolution := HostResolution(hostName))
-            checked.resolutionComplete()
+                return super().resolveHostName(checked_receiver, host, portNumber, *how)
+            checked_receiver.resolutionBegan(resolution := HostResolution(hostName))
+            checked_receiver.resolutionComplete()
             return resolution
 
     return Resolver

@@ -1,4 +1,4 @@
-"""Fetch linked and imported style sheets, each once per job."""
+"""Fetch linked and imported style sheets, each once per job, and conditionally if an earlier job fetched them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from twisted.python.failure import Failure
 
 from crawler.fetching.images import ImageFetcher
 from crawler.fetching.responses import Response, get_header, send_request
+from crawler.formats.job import SheetLinks
+from crawler.formats.lines import FetchedSheet
 from crawler.reading.document import FoundImage, is_visitable, resolve_url
 from crawler.reading.helper import parse_sheet
 from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEET_BYTES, MAX_STYLE_SHEETS, OmittedItem
@@ -21,6 +23,8 @@ SHEET = "exhibit_sheet"
 _GONE_STATUSES = (404, 410)
 """Statuses of missing sheets, which have no images for any visitor."""
 _PRIORITY = 20
+MAX_REPORTED_LINKS = 500
+"""Maximum number of URLs in a sheet that is requested conditionally by the next job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,10 @@ class StyleSheetFetcher:
         pending_visits.append(visit)
         if len(pending_visits) > 1:
             return
-        headers, meta = (
-            self._crawl.build_headers("text/css,*/*;q=0.1"),
-            {SHEET: url, "download_maxsize": MAX_STYLE_SHEET_BYTES},
-        )
+        headers = self._crawl.build_headers("text/css,*/*;q=0.1")
+        if self._crawl.get_known_sheet(url) is not None:
+            headers |= self._crawl.build_conditional_headers(url)
+        meta = {SHEET: url, "download_maxsize": MAX_STYLE_SHEET_BYTES}
         if send_request(
             self._send, url, self.handle_response, self.handle_failure, headers=headers, meta=meta, priority=_PRIORITY
         ):
@@ -87,6 +91,10 @@ class StyleSheetFetcher:
     def handle_response(self, response: Response) -> None:
         """Handle the response for a sheet."""
         url, body = response.meta[SHEET], response.body
+        known_sheet = self._crawl.get_known_sheet(url)
+        if response.status == 304 and known_sheet is not None:
+            self.record_sheet(url, _Sheet(known_sheet.images, known_sheet.imports))
+            return
         if response.status != 200 or not self._crawl.budget.reserve("bytes", len(body)):
             self.record_sheet(url, _Sheet() if response.status in _GONE_STATUSES else _UNREAD_SHEET)
             return
@@ -99,7 +107,20 @@ class StyleSheetFetcher:
         import_urls = (resolve_url(response.url, address) for address in import_addresses)
         images = tuple(dict.fromkeys(address for address in image_urls if address))
         imports = tuple(dict.fromkeys(address for address in import_urls if is_visitable(address)))
+        self._report_sheet(response, SheetLinks(images=images, imports=imports))
         self.record_sheet(url, _Sheet(images, imports))
+
+    def _report_sheet(self, response: Response, links: SheetLinks) -> None:
+        """Report a sheet in the line of a page that names it, if the next job can request it conditionally."""
+        url, etag, last_modified = (
+            response.meta[SHEET],
+            get_header(response, "ETag"),
+            get_header(response, "Last-Modified"),
+        )
+        visit = next((visit for visit in self._pending_visits.get(url, ()) if not visit.is_over), None)
+        if visit is None or not (etag or last_modified) or len(links.images) + len(links.imports) > MAX_REPORTED_LINKS:
+            return
+        visit.fetched_sheets.append(FetchedSheet(url=url, etag=etag, last_modified=last_modified, links=links))
 
     def handle_failure(self, failure: Failure) -> None:
         """Handle a failed request for a sheet."""

@@ -169,12 +169,21 @@ class UserAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SheetLinks:
+    """URLs in a style sheet."""
+
+    images: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()  # further style sheets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierVisit:
     """Data of an earlier visit to a URL, for a conditional request (RFC 9110, 13)."""
 
     etag: str = ""  # as the server sent it, or empty
     last_modified: str = ""  # as the server sent it, or empty
-    digest: Digest | None = None  # digest of the earlier bytes; without it, only pages are requested conditionally
+    digest: Digest | None = None  # digest of the earlier bytes of an image
+    sheet: SheetLinks | None = None  # URLs in the earlier style sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,8 +73,8 @@ def find_files(paths: Sequence[Path]) -> FoundFiles:
     skipped_paths: dict[Path, SkippedPath] = {}
     for path in (source.resolve() for source in paths):
         entries = list(_walk_folder(path)) if path.is_dir() else [path]
-        files = [path for path in entries if isinstance(path, Path)]
-        skipped_paths |= {path.path: path for path in entries if isinstance(path, SkippedPath)}
+        files = [file for file in entries if isinstance(file, Path)]
+        skipped_paths |= {skipped.path: skipped for skipped in entries if isinstance(skipped, SkippedPath)}
         skipped_paths |= {
             file: SkippedPath(file, "format")
             for file in files
@@ -153,7 +153,9 @@ class ListFile:
     def _read_lines(self, file: BinaryIO, after: int) -> Iterator[Line]:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            raise RefusedError("The file is empty.", reason=Reason.UNREADABLE, hint="Download or omit it.")
+            raise RefusedError(
+                "The file is empty.", reason=Reason.UNREADABLE, hint="Download it again, or leave it out."
+            )
         name = self.path.name.lower()
         if name.endswith(PARQUET_SUFFIXES):
             rows, position = ParquetRows(file, self.column), after
@@ -197,7 +199,7 @@ def download_bucket(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, i
         StorageError: The bucket does not exist, denies access or does not respond.
     """
     try:
-        import obstore  # noqa: PLC0415 - an optional part
+        import obstore  # noqa: PLC0415 - an optional component
 
         from exhibit.files.bucket import Bucket, open_store  # noqa: PLC0415
     except ImportError as error:

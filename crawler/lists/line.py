@@ -26,7 +26,7 @@ SKIP_REASONS: Mapping[str, str] = MappingProxyType(
         "line-too-long": f"The row has more than {MAX_LINE_BYTES:,} bytes. Check for a missing line break.",
         "not-text": "The row contains null bytes. Create the file again, or download it again.",
         "not-a-row": "The row cannot be parsed. Check for a missing closing quotation mark.",
-        "fields": "The row and the first row differ in the number of fields. Quote fields with separators.",
+        "fields": "The row and the first row differ in the number of fields. Quote fields that contain separators.",
         "damaged": "The file is damaged at this row. Download the file again for the missing rows.",
         "not-json": "The record is not JSON. Create the file again, or download it again.",
         "not-cdx": "The row is not a CDX row, or does not contain the full URL.",

@@ -128,7 +128,7 @@ class ParquetRows:
 
     def __init__(self, stream: BinaryIO, column: str) -> None:
         try:
-            from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional part
+            from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional component
         except ImportError as error:
             hint = "Install the component: python3 tools/bootstrap.py runtime bulk"
             raise RefusedError("Parquet files require pyarrow.", reason=Reason.UNREADABLE, hint=hint) from error
@@ -181,7 +181,7 @@ def _read_cells(column: Untyped) -> list[Untyped]:
 
     Times, lists and similar types become ``None``, and an unreadable cell does not affect others.
     """
-    from pyarrow import large_binary, types  # noqa: PLC0415 - an optional part
+    from pyarrow import large_binary, types  # noqa: PLC0415 - an optional component
 
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()

@@ -25,7 +25,8 @@ def read_sheet(text: str) -> tuple[list[str], list[str]]:
     """Return the images in ``url()`` and ``image-set()`` of a sheet or declarations, and the imported sheets.
 
     URLs are returned as written, each once; fonts are omitted. One pass cuts out the tokens that can contain URLs, as
-    CSS Syntax Module Level 3 defines them, and tinycss2 parses only those: a whole framework would take it a second.
+    CSS Syntax Module Level 3 defines them. tinycss2 parses only those, because it takes a second for the sheet of a
+    framework.
     """
     images: dict[str, None] = {}
     imports: dict[str, None] = {}

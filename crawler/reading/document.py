@@ -29,7 +29,7 @@ class FoundImage:
     found_in: str
     context: str = ""
     page_url: str = ""
-    is_aside: bool = False
+    is_decorative: bool = False
     """Whether the image is probably not content: in the header, navigation or footer of the page, or a logo, an icon or
     a placeholder by its name."""
     elsewhere: tuple[SourceStatement, ...] = ()
@@ -52,7 +52,7 @@ class Document:
     images: tuple[FoundImage, ...] = ()
     links: tuple[FoundLink, ...] = ()  # other documents
     sheets: tuple[str, ...] = ()  # style sheets, absolute
-    is_cut: bool = False  # whether a sitemap or a feed is truncated
+    is_truncated: bool = False  # whether a sitemap or a feed is truncated
     left_out: Mapping[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.OmittedItem`
     title: str = ""  # of the document
     published: str = ""  # publication date as the page states it: ISO 8601, possibly incomplete
@@ -64,7 +64,7 @@ class Document:
     tdm_policy: str = ""  # of the TDMRep meta element, or empty
     scripts: int = 0  # elements that run a script
     script_urls: tuple[str, ...] = ()  # absolute URLs of external scripts
-    scripts_show: bool = False  # whether the text of an inline script suggests that it adds images
+    has_image_scripts: bool = False  # whether the text of an inline script suggests that it adds images
     characters: int = 0  # number of characters of its text
     needs_scripts: bool = False
     """Whether the page states that it requires scripts, has an empty root for an app, or contains scripts or templates

@@ -55,7 +55,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") 
     """Read a sitemap, a sitemap index, either of them gzipped, or a plain list of URLs (sitemaps.org 0.9).
 
     Images come from the extensions for images and videos, each with the page that its entry names. A truncated sitemap
-    returns its readable part and is marked as cut; entries without a usable URL are counted.
+    returns its readable part and is marked as truncated; entries without a usable URL are counted.
 
     Args:
         data: The bytes as served.
@@ -69,7 +69,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") 
     data, is_complete = unpack(data, max_bytes)
     text = _decode(data, content_type)
     if not text.startswith("<"):
-        return replace(_read_list(text, url), is_cut=not is_complete)
+        return replace(_read_list(text, url), is_truncated=not is_complete)
     parser = etree.XMLParser(
         encoding="utf-8", recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
@@ -101,7 +101,9 @@ def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") 
     left_out = get_nonzero_counts(
         {OmittedItem.ENTRIES: unread_entries, OmittedItem.ADDRESSES: url_budget.refused_count}
     )
-    return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_truncated, left_out=left_out)
+    return Document(
+        images=tuple(images.values()), links=tuple(links.values()), is_truncated=is_truncated, left_out=left_out
+    )
 
 
 def _parse_sitemap_root(text: str, parser: etree.XMLParser) -> Untyped:
@@ -213,7 +215,7 @@ def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> 
     return Document(
         images=tuple(images.values()),
         links=tuple(links.values()),
-        is_cut=not is_complete,
+        is_truncated=not is_complete,
         left_out=get_nonzero_counts(
             {OmittedItem.ENTRIES: unread_entries, OmittedItem.ADDRESSES: url_budget.refused_count}
         ),

@@ -81,8 +81,8 @@ def find_statements(text: str, is_near: Callable[[int], bool | None] = lambda _a
             name = re.sub(r"(?<=\w)\s(?=[A-Z])", "-", " ".join(filter(None, hit.groups())).upper())
             if kind is StatementKind.RESELLER:
                 name = next(reseller for reseller in load_resellers().values() if reseller.upper() == hit[1].upper())
-            reseller = statements.get((kind, name))
-            if reseller is None or (is_beside and not reseller.near):
+            known = statements.get((kind, name))
+            if known is None or (is_beside and not known.near):
                 statements[kind, name] = RightsStatement(kind, name, _quote_context(text, hit), is_beside)
     if any(kind is StatementKind.CREATIVE_COMMONS for kind, _name in statements):
         statements.pop((StatementKind.LICENCE, ""), None)  # the same statement, less exact

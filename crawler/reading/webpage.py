@@ -174,7 +174,7 @@ class _Reader:
         self.tdm: dict[str, str] = {}
         self.published, self.json_ld_dates = "", set[str]()  # date from the page's meta element, and dates from JSON-LD
         self.invisible_depth = self.script_count = self.picture_depth = self.page_part_depth = self.content_depth = 0
-        self.needs_scripts = self.scripts_show = False
+        self.needs_scripts = self.has_image_scripts = False
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
         self.frame_depth = 0  # depth of frames around the current content
@@ -316,11 +316,11 @@ class _Reader:
 
     def build_document(self, root: Element) -> Document:
         """Return everything found on the page."""
-        title = next((normalise_text("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
+        title = next((normalise_text("".join(node.itertext()), _TITLE_LENGTH) for node in root.iter("title")), "")
         return Document(
             images=tuple(
                 document.FoundImage(
-                    url, found_in, self._build_context(words, position), is_aside=url in self.decorative_urls
+                    url, found_in, self._build_context(words, position), is_decorative=url in self.decorative_urls
                 )
                 for url, (found_in, words, position) in self.images.items()
             ),
@@ -340,7 +340,7 @@ class _Reader:
             tdm_policy=self.tdm.get("tdm-policy", ""),
             scripts=self.script_count,
             script_urls=tuple(self.script_urls),
-            scripts_show=self.scripts_show,
+            has_image_scripts=self.has_image_scripts,
             characters=sum(map(len, self.words)),
             needs_scripts=self.needs_scripts,
         )
@@ -454,7 +454,7 @@ def _read_script(reader: _Reader, element: Element) -> None:
     if not any(word in kind for word in _DATA_SCRIPTS):
         reader.script_count += 1
         reader.add_script(element.get("src") or "")
-        reader.scripts_show |= scripts.may_show_pictures(element.text or "")
+        reader.has_image_scripts |= scripts.may_show_pictures(element.text or "")
     reader.needs_scripts |= bool(_IMAGE_MARKUP.search(element.text or ""))
 
 

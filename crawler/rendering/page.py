@@ -81,18 +81,18 @@ class RenderedPage:
     canvas_urls: list[str] = field(default_factory=list)  # canvases, as `data:` URLs
     tiny: set[str] = field(default_factory=set)  # URLs of images of one or two pixels
     requested_urls: list[str] = field(default_factory=list)  # URLs of requested images
-    moves: list[str] = field(default_factory=list)  # navigation targets of the page
+    navigation_targets: list[str] = field(default_factory=list)  # URLs to which the page tried to navigate
     signs: list[str] = field(default_factory=list)  # signs of a login or bot check
     left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.OmittedItem`
 
 
 async def render_page(
-    browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]"
+    browser: Browser, *, url: str, job: Job, limits: PageLimits, create_traffic: "partial[Traffic]"
 ) -> RenderedPage:
     """Render a page that the crawl has fetched; content that exceeds the time limit is omitted."""
     rendered = RenderedPage()
     async with open_visitor_page(browser, job.user_agent.to_header(), WIDTH, HEIGHT) as page:
-        traffic = traffic_of(page=page)
+        traffic = create_traffic(page=page)
         await page.context.route("**/*", traffic.handle_route)
         block_popups(page)
         with suppress(TimeoutError):
@@ -102,13 +102,13 @@ async def render_page(
             async with asyncio.timeout(COLLECT_SECONDS):
                 rendered = await _collect_content(page, job.limits.max_page_bytes)
         traffic.close()
-        rendered.requested_urls, rendered.moves = list(traffic.pictures), traffic.moves
+        rendered.requested_urls, rendered.navigation_targets = list(traffic.pictures), traffic.navigation_targets
     return rendered
 
 
 async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
     deadline = time.monotonic() + limits.load_seconds
-    with suppress(Error):  # an immediate redirect is recorded in the moves
+    with suppress(Error):  # an immediate redirect is recorded as a navigation target
         await page.goto(url, wait_until="domcontentloaded", timeout=limits.load_seconds * 1000)
     await wait_until_idle(traffic, limits, deadline - time.monotonic())
     for _ in range(MAX_SCROLL_ROUNDS):

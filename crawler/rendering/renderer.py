@@ -147,7 +147,7 @@ class PageRenderer:
     async def _is_promising(self, response: Response, document: Document) -> bool:
         """Return True if a page, its host or its scripts suggest that rendering adds images; may fetch scripts."""
         is_known = document.needs_scripts or self._histories[get_url_host(response.url)].gaining_pages
-        if self._crawl.job.render is Render.ALWAYS or is_known or document.scripts_show:
+        if self._crawl.job.render is Render.ALWAYS or is_known or document.has_image_scripts:
             return True
         from crawler.rendering.traffic import fetch_resource  # noqa: PLC0415 - Playwright may not be installed
 
@@ -196,7 +196,7 @@ class PageRenderer:
         for _ in range(MAX_TRIES):
             try:
                 task = partial(
-                    render_page, url=response.url, job=self._crawl.job, limits=self._limits, traffic_of=traffic
+                    render_page, url=response.url, job=self._crawl.job, limits=self._limits, create_traffic=traffic
                 )
                 return await self._browser.run(task), ""
             except BrowserLostError:
@@ -243,11 +243,13 @@ def _merge_documents(served: Document, rendered_document: Document, rendered: "R
         found_in = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
         images.setdefault(address, FoundImage(address, found_in))
     urls = {image.url for image in served.images} | images.keys() - rendered.tiny
-    move_links = [FoundLink(address, Kind.PAGE) for address in rendered.moves if is_visitable(address)]
+    navigation_links = [
+        FoundLink(address, Kind.PAGE) for address in rendered.navigation_targets if is_visitable(address)
+    ]
     return replace(
         served,
         images=tuple(image for address, image in images.items() if address in urls),
-        links=tuple(dict.fromkeys((*served.links, *rendered_document.links, *move_links))),
+        links=tuple(dict.fromkeys((*served.links, *rendered_document.links, *navigation_links))),
         title=served.title or rendered_document.title,
         published=served.published or rendered_document.published,
         text=rendered_document.text,
@@ -274,7 +276,9 @@ def is_worth_rendering(document: Document, history: RenderingHistory) -> bool:
         return history.gaining_pages >= MIN_GAIN_FRACTION * history.rendered_pages
     if history.gaining_pages:
         return True
-    pictures = count_pictures(replace(document, images=tuple(image for image in document.images if not image.is_aside)))
+    pictures = count_pictures(
+        replace(document, images=tuple(image for image in document.images if not image.is_decorative))
+    )
     if document.needs_scripts:
         return pictures < FEW_PICTURES
     has_little_text = document.characters < LITTLE_TEXT

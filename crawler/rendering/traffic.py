@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from playwright.async_api import Request as Asked, Route
+from playwright.async_api import Request as BrowserRequest, Route
 from scrapy import Request
 
 from crawler.fetching.images import ImageFetcher
@@ -31,7 +31,7 @@ CACHED_TYPES = frozenset({"script", "stylesheet"})
 _MAX_CACHE_BYTES = 32 << 20
 _MIN_PICTURE_BYTES = 200
 """Minimum size in bytes: a smaller image that is requested but not shown is a tracking pixel."""
-_MAX_MOVES = 5  # stored navigation attempts of a page
+_MAX_NAVIGATION_TARGETS = 5  # stored navigation attempts of a page
 _RESPONSE_HEADERS = frozenset({"content-type", "content-security-policy", "cross-origin-resource-policy"})
 _REQUEST_HEADERS = frozenset({"accept", "origin", "x-requested-with"})
 _BLANK_GIF = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
@@ -82,10 +82,10 @@ class Traffic(PageTraffic):
     document: Response | None  # the page's own response, until requested
     url: str
     pictures: dict[str, None] = field(default_factory=dict)  # URLs of requested images
-    moves: list[str] = field(default_factory=list)  # navigation targets of the page
+    navigation_targets: list[str] = field(default_factory=list)  # URLs to which the page tried to navigate
     request_count: int = 0  # number of requests
 
-    def _is_awaited(self, request: Asked) -> bool:
+    def _is_awaited(self, request: BrowserRequest) -> bool:
         return request.resource_type != "image"
 
     async def _respond(self, route: Route) -> None:
@@ -95,7 +95,7 @@ class Traffic(PageTraffic):
         else:
             await route.fulfill(status=result.status, headers=dict(result.headers), body=result.body)
 
-    async def _get_response(self, request: Asked) -> BrowserResponse | None:
+    async def _get_response(self, request: BrowserRequest) -> BrowserResponse | None:
         """Return the response for a request; ``None`` to refuse it."""
         kind, url = request.resource_type, remove_fragment(request.url)
         if self._closed or request.method != "GET" or not self._is_from_page(request):
@@ -118,12 +118,12 @@ class Traffic(PageTraffic):
             self.pictures[url] = None
         return result
 
-    def _handle_navigation(self, request: Asked, url: str) -> BrowserResponse | None:
+    def _handle_navigation(self, request: BrowserRequest, url: str) -> BrowserResponse | None:
         if request.frame.parent_frame is not None:
             return None
         document, self.document = self.document, None
         if document is None:
-            self.moves = [*self.moves, url][:_MAX_MOVES]
+            self.navigation_targets = [*self.navigation_targets, url][:_MAX_NAVIGATION_TARGETS]
             return None
         return BrowserResponse(document.body, _filter_headers(to_header_pairs(document.headers)), document.status)
 

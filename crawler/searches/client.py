@@ -264,7 +264,7 @@ def _check_status(service: SearchService, response: requests.Response, value: ob
     if status in errors.busy:
         raise make_busy_error(service.name, response)
     if status in errors.unsearchable:
-        raise SearchRefusedError(f"{service.name} cannot search for this.", reason=Reason.UNSEARCHABLE)
+        raise SearchRefusedError(f"{service.name} does not support this search.", reason=Reason.UNSEARCHABLE)
     if not 200 <= status < 300:
         raise _make_failed_error(Sentence("%(name)s returned status %(status)s.", name=service.name, status=status))
     if not isinstance(value, dict | list):
@@ -330,9 +330,7 @@ def _get_text(value: object, path: str) -> str:
     """Return the text at a path, or a template with the texts of paths in braces; empty if one of them is missing."""
     if "{" in path:
         values = [next(iter(_get_values(value, path_part)), None) for path_part in _PATH.findall(path)]
-        texts = iter(
-            [quote(str(path_part), safe="") if isinstance(path_part, str | int) else "" for path_part in values]
-        )
+        texts = iter([quote(str(part), safe="") if isinstance(part, str | int) else "" for part in values])
         return _PATH.sub(lambda _match: next(texts), path) if all(values) else ""
     text = next(iter(_get_values(value, path)), "") if path else ""
     return text if isinstance(text, str) else ""

@@ -186,7 +186,7 @@ class SearchService:
             raise InvalidRequestError(f"{fields}: set only one of these.")
 
     @property
-    def takes(self) -> str:
+    def query_kind(self) -> str:
         """Kind of query: ``pictures``, ``words``, or ``nothing`` if the service lists everything."""
         if self.request.picture or "picture" in self.request.placeholders:
             return "pictures"
@@ -195,7 +195,7 @@ class SearchService:
     @property
     def takes_pictures(self) -> bool:
         """True if the service searches by image."""
-        return self.takes == "pictures"
+        return self.query_kind == "pictures"
 
     @property
     def key_form(self) -> str:

@@ -1,1 +1,1 @@
-"""State of a running crawl: budget, frontier, pace, open visits, and the spool of exact bytes."""
+"""State of a running crawl: budget, frontier, request rates, open visits, and the spool of exact bytes."""

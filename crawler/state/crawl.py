@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.formats.job import EarlierVisit, Job, Kind, Target
+from crawler.formats.job import EarlierVisit, Job, Kind, SheetLinks, Target
 from crawler.formats.lines import Counts, Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.reading.sniff import check_picture
@@ -35,7 +35,7 @@ class Crawl:
         ServiceMissingError: The folder cannot be written.
     """
 
-    pace: "RequestPacer"  # set when Scrapy's downloader exists
+    pacer: "RequestPacer"  # set when Scrapy's downloader exists
     authorities: "SSL.Context"  # trusted certificate authorities; set if servers are contacted
 
     def __init__(self, job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> None:
@@ -57,7 +57,7 @@ class Crawl:
     def get_counts(self) -> Counts:
         """Return the current counts, with the hosts that are left to a later job."""
         return replace(
-            self.budget.get_counts(), waiting=self.pace.get_postponed_hosts() if hasattr(self, "pace") else {}
+            self.budget.get_counts(), waiting=self.pacer.get_postponed_hosts() if hasattr(self, "pacer") else {}
         )
 
     @property
@@ -102,6 +102,10 @@ class Crawl:
         """Return the earlier visit to an image if its bytes are known."""
         earlier_visit = self._get_earlier_visit(url)
         return earlier_visit if earlier_visit.digest else None
+
+    def get_known_sheet(self, url: str) -> SheetLinks | None:
+        """Return the URLs in a style sheet as it was at an earlier visit."""
+        return self._get_earlier_visit(url).sheet
 
     def build_conditional_headers(self, url: str) -> dict[str, str]:
         """Return conditional request headers if an earlier visit is known (RFC 9110, 13.1)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from crawler.formats.job import Kind, Link, Target
-from crawler.formats.lines import PageLine, Refusal, Signals
+from crawler.formats.lines import FetchedSheet, PageLine, Refusal, Signals
 from crawler.reading.document import Document, FoundImage
 from exhibit.clock import now
 from exhibit.types import FetchedPicture, Sighting, SourceStatement, SourceStatementKind
@@ -46,6 +46,7 @@ class Visit:
         self.render_seconds = 0.0
         self.sheets: set[str] = set()  # URLs of requested style sheets
         self.imported_sheets = 0  # number of these that are imported by other sheets
+        self.fetched_sheets: list[FetchedSheet] = []  # those that this visit reports
         self.is_over = False
         self._on_done = on_done
         self._pending_count = 1
@@ -133,6 +134,7 @@ class Visit:
             modified=self.modified,
             sightings=self.get_sightings(),
             refusals=self.get_refusals(),
+            sheets=tuple(self.fetched_sheets),
             left_out={
                 name: count
                 for name, count in sorted((self._left_out + Counter(self.document.left_out)).items())

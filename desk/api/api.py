@@ -11,7 +11,7 @@ from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from desk.api.alliance import calls, opened
+from desk.api.alliance import calls, public_pages
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, complete_document, is_file
 from desk.api.common.parsing import Parser
@@ -98,12 +98,12 @@ class Api(NinjaAPI):
         return complete_document(super().get_openapi_schema())
 
 
-def _check_parameter_names(location: str, names: Iterable[str], allowed: Collection[str]) -> None:
-    if unknown := sorted(set(names) - set(allowed)):
-        allowed_text = ", ".join(sorted(allowed)) or "none"
+def _check_parameter_names(location: str, names: Iterable[str], supported_names: Collection[str]) -> None:
+    if unknown_names := sorted(set(names) - set(supported_names)):
+        supported_text = ", ".join(sorted(supported_names)) or "none"
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"Unknown parameter {unknown[0]!r} in the {location}. Supported parameters: {allowed_text}.",
+            f"Unknown parameter {unknown_names[0]!r} in the {location}. Supported parameters: {supported_text}.",
         )
 
 
@@ -156,6 +156,6 @@ for resource in (
     api.add_router("", resource.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, calls.router,
-    opened.router, owner_settings.router, log.router, alliance.router, upkeep.router,
+    public_pages.router, owner_settings.router, log.router, alliance.router, upkeep.router,
 ):  # fmt: skip
     api.add_router("", router)

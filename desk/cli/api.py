@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, urlencode
 import click
 from click.shell_completion import CompletionItem
 
+from desk.cli.common.context import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.files import read_required_file, write_atomically
-from desk.cli.common.frame import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
-from desk.cli.common.show import echo_note, echo_table, echo_text
+from desk.cli.common.output import echo_note, echo_table, echo_text
 from exhibit.errors import ExitCode, InvalidRequestError, NotFoundError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ JSON = "application/json"
 PAGE_SIZE = 100
 """Number of rows per page of a list."""
 MAX_FILE_BYTES = 128 * 2**20
-"""Maximum size of a file."""
+"""Maximum size of an uploaded file in bytes."""
 MAX_DETAILED = 30
 """Maximum number of operations that are listed with their parameters."""
 EXIT_CODES = {500: ExitCode.CHECK_FAILED, **dict.fromkeys((429, 503, 507), ExitCode.SERVICE_MISSING)}
@@ -50,26 +50,26 @@ class Operation:
 
     Attributes:
         path: Relative to the owner, or to /api/v1 if it starts with a slash.
-        says: Description.
-        asks: Names of query parameters.
+        description: First sentence of the description.
+        query_parameters: Names of query parameters.
         form: Names of form fields.
         files: Names of files in the form.
         json: Names of the fields of the JSON body.
-        typed: Names of JSON fields that are numbers or Booleans, or lists of these.
+        non_text_fields: Names of JSON fields that are numbers or Booleans, or lists of these.
         lists: Names of JSON fields that are lists.
-        file: True if the response is a file.
+        returns_file: True if the response is a file.
     """
 
     method: str
     path: str
-    says: str
-    asks: Sequence[str] = ()
+    description: str
+    query_parameters: Sequence[str] = ()
     form: Sequence[str] = ()
     files: Sequence[str] = ()
     json: Sequence[str] = ()
-    typed: Sequence[str] = ()
+    non_text_fields: Sequence[str] = ()
     lists: Sequence[str] = ()
-    file: bool = False
+    returns_file: bool = False
 
     def matches_path(self, path: str) -> bool:
         """Return True if a path matches the operation's path, with values for its parameters."""
@@ -112,7 +112,7 @@ def complete_method(_context: click.Context, _parameter: click.Parameter, incomp
 
 
 def complete_path(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a path in the shell. Values that were typed replace {parameters}."""
+    """Complete a path in the shell. Values that the user has typed replace {parameters}."""
     typed_parts, method = incomplete.split("/"), str(context.params.get("method") or "GET").upper()
     completions: dict[str, str] = {}
     for entry in load_operations():
@@ -124,7 +124,7 @@ def complete_path(context: click.Context, _parameter: click.Parameter, incomplet
         if entry.method == method and len(parts) >= len(typed_parts) and all(part_matches):
             path = "/".join([*typed_parts[:-1], *parts[len(typed_parts) - 1 :]])
             if path.startswith(incomplete) or _PARAMETER.fullmatch(parts[len(typed_parts) - 1]):
-                completions.setdefault(path, entry.says)
+                completions.setdefault(path, entry.description)
     return [CompletionItem(path, help=description) for path, description in completions.items()]
 
 
@@ -149,7 +149,7 @@ EXAMPLES = format_examples(
 @click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=complete_path)
 @click.option(
     "--list",
-    "word",
+    "search_text",
     is_flag=False,
     flag_value="",
     metavar="[WORD]",
@@ -169,20 +169,20 @@ EXAMPLES = format_examples(
     metavar="FILE",
     help="Output file, or - for standard output; a folder for several PATHs.",
 )
-@click.option("--all", "everything", is_flag=True, help="Get all pages of a list, one line of JSON per row.")
-@click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several owners.")
+@click.option("--all", "all_pages", is_flag=True, help="Get all pages of a list, one line of JSON per row.")
+@click.option("--owner", "owner_name", metavar="OWNER", help="Owner; required if there are several owners.")
 @click.option("--as", "member", metavar="EMAIL", help="Email address of a member to act as; the operator by default.")
 def api_command(
     *,
     method: str | None,
     paths: Sequence[str],
-    word: str | None,
+    search_text: str | None,
     fields: Sequence[str],
     body: str | None,
     files: Sequence[str],
     output: str | None,
-    everything: bool,
-    named: str | None,
+    all_pages: bool,
+    owner_name: str | None,
     member: str | None,
 ) -> None:
     """Call an operation of the HTTP API, and print its response as JSON.
@@ -193,8 +193,8 @@ def api_command(
     `exhibit api --list WORD` lists operations with their parameters. The reference with types and examples is at
     /api/v1/docs of your installation.
     """
-    if method is None or word is not None:
-        _echo_operations(word or "")
+    if method is None or search_text is not None:
+        _echo_operations(search_text or "")
         return
     if not paths:
         raise InvalidRequestError(
@@ -207,16 +207,16 @@ def api_command(
         owner_match = _OWNER_PATH.fullmatch(path)
         matched_operation = find_operation(method.upper(), owner_match[2] if owner_match else path)
         parameters = {**dict(parse_qsl(query, keep_blank_values=True)), **_group_by_name(_parse_fields(fields))}
-        if everything:
+        if all_pages:
             parameters = {"limit": str(PAGE_SIZE), **parameters}
-        if matched_operation.file and output is None and sys.stdout.isatty():
+        if matched_operation.returns_file and output is None and sys.stdout.isatty():
             raise InvalidRequestError("This operation returns a file.", hint="Add --output FILE.")
         request_body = _build_body(matched_operation, parameters, body, _load_files(matched_operation, files))
         context = open_command_context()
-        actor = _build_actor(context, member, named)
-        full_path = path if path.startswith("/") else f"/owners/{_find_owner_slug(context, actor, named)}/{path}"
+        actor = _build_actor(context, member, owner_name)
+        full_path = path if path.startswith("/") else f"/owners/{_find_owner_slug(context, actor, owner_name)}/{path}"
         send_request = partial(_call_api, context, actor, matched_operation, full_path, request_body)
-        if everything:
+        if all_pages:
             _echo_all_pages(matched_operation, parameters, send_request)
         else:
             response = send_request(parameters)
@@ -229,29 +229,34 @@ def _get_output_path(folder: Path, response: "HttpResponseBase") -> Path:
     """Return the path for a response in a folder, with the file name from the response. Creates the folder."""
     match = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
     if match is None:
-        raise InvalidRequestError("This operation returns no file.", hint="Enter one path, or omit --output.")
+        raise InvalidRequestError("This operation returns no file.", hint="Specify one path, or omit --output.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder / Path(match[1]).name
 
 
 def _echo_operations(search_text: str) -> None:
-    """Print the operations that contain a word, with their parameters if there are at most ``MAX_DETAILED``."""
+    """Print the operations that contain a text, with their parameters if there are at most ``MAX_DETAILED``."""
     matches = [
         entry
         for entry in load_operations()
-        if search_text.lower() in f"{entry.method} {entry.path} {entry.says}".lower()
+        if search_text.lower() in f"{entry.method} {entry.path} {entry.description}".lower()
     ]
     if not matches:
         echo_text(f"No operation matches {search_text!r}. List all operations: exhibit api --list")
     elif len(matches) > MAX_DETAILED:
-        echo_table(("method", "path", "description"), [(entry.method, entry.path, entry.says) for entry in matches])
+        echo_table(
+            ("method", "path", "description"), [(entry.method, entry.path, entry.description) for entry in matches]
+        )
         echo_note(f"{len(matches)} operations. To show parameters, narrow the list: exhibit api --list WORD")
     for entry in matches if len(matches) <= MAX_DETAILED else ():
-        echo_text(f"{entry.method} {entry.path}\n  {entry.says}.")
-        for option, names in (("--field", [*entry.asks, *entry.form, *entry.json]), ("--file", entry.files)):
+        echo_text(f"{entry.method} {entry.path}\n  {entry.description}.")
+        for option, names in (
+            ("--field", [*entry.query_parameters, *entry.form, *entry.json]),
+            ("--file", entry.files),
+        ):
             if names:
                 echo_text(f"  {option} {', '.join(names)}")
-        if entry.file:
+        if entry.returns_file:
             echo_text("  --output FILE")
 
 
@@ -259,7 +264,7 @@ def _parse_fields(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in fields:
         name, separator, value = text.partition("=")
         if not separator:
-            raise InvalidRequestError(f"{text!r} does not have the form NAME=VALUE.", hint="Enter --field NAME=VALUE.")
+            raise InvalidRequestError(f"{text!r} does not have the form NAME=VALUE.", hint="Use --field NAME=VALUE.")
         yield name, value
 
 
@@ -317,13 +322,16 @@ def _build_body(
         return RequestBody(text=_read_json(body))
     if not (operation.json or operation.form or operation.files):
         return RequestBody()
-    fields = {name: parameters.pop(name) for name in list(parameters) if name not in operation.asks}
+    fields = {name: parameters.pop(name) for name in list(parameters) if name not in operation.query_parameters}
     if not operation.json:
         return RequestBody(form={**fields, **files})
     fields |= {name: [value] for name, value in fields.items() if name in operation.lists and isinstance(value, str)}
     return RequestBody(
         text=json.dumps(
-            {name: _parse_value(value) if name in operation.typed else value for name, value in fields.items()}
+            {
+                name: _parse_value(value) if name in operation.non_text_fields else value
+                for name, value in fields.items()
+            }
         )
     )
 
@@ -359,7 +367,7 @@ def _read_json(text: str) -> str:
     return text
 
 
-def _build_actor(context: CommandContext, member: str | None, owner_slug: str | None) -> "Actor":
+def _build_actor(context: CommandContext, member: str | None, owner_name: str | None) -> "Actor":
     """Build the caller: a member with their role, or the operator."""
     from desk.api.common.auth import Actor
     from registry import models, scoped
@@ -370,16 +378,16 @@ def _build_actor(context: CommandContext, member: str | None, owner_slug: str | 
         user = accounts.get_user(member)
         by = f"{user.get_username()} (command line)"
         return Actor(user, by, f"user:{user.pk}", scoped.list_owners(user), None)
-    if owner_slug is not None:
-        owners = owners.filter(pk=context.get_owner(owner_slug).pk)
+    if owner_name is not None:
+        owners = owners.filter(pk=context.get_owner(owner_name).pk)
     operator_user = models.User(username=get_actor_name())  # The operator needs no account, so this row is not saved.
     return Actor(operator_user, get_actor_name(), get_actor_name(), owners, frozenset(models.Scope), is_operator=True)
 
 
-def _find_owner_slug(context: CommandContext, actor: "Actor", owner_slug: str | None) -> str:
+def _find_owner_slug(context: CommandContext, actor: "Actor", owner_name: str | None) -> str:
     """Return the short name of the requested owner, or that of the only accessible owner."""
-    own_slugs = list(actor.owners[:2])
-    return own_slugs[0].slug if owner_slug is None and len(own_slugs) == 1 else context.get_owner(owner_slug).slug
+    owners = list(actor.owners[:2])
+    return owners[0].slug if owner_name is None and len(owners) == 1 else context.get_owner(owner_name).slug
 
 
 def _call_api(
@@ -442,7 +450,7 @@ def _echo_all_pages(
     operation: Operation, parameters: Mapping[str, Any], send_request: "Callable[[Mapping[str, Any]], HttpResponseBase]"
 ) -> None:
     """Print each row of a list as a line of JSON, page by page."""
-    cursor = next((name for name in ("cursor", "offset") if name in operation.asks), None)
+    cursor = next((name for name in ("cursor", "offset") if name in operation.query_parameters), None)
     if cursor is None:
         raise InvalidRequestError(
             f"{operation.method} {operation.path} does not return a paginated list.", hint="Omit --all."

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import exit_with, format_examples, open_command_context
+from desk.cli.common.context import exit_with, format_examples, open_command_context
 from desk.cli.common.options import ANY_PATH, json_option
-from desk.cli.common.show import echo_json, echo_note, echo_text, format_count
+from desk.cli.common.output import echo_json, echo_note, echo_text, format_count
 from exhibit.config.secrets import MASTER_KEY, NEXT_MASTER_KEY
 from exhibit.errors import ExitCode
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command("backup", epilog=format_examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
-@click.argument("place", metavar="TARGET", type=ANY_PATH)
+@click.argument("target", metavar="TARGET", type=ANY_PATH)
 @click.option(
     "--without-keys", is_flag=True, help="Exclude the folder secrets/, which sealing requires. Back it up separately."
 )
 @json_option
-def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
+def backup_command(*, target: Path, without_keys: bool, as_json: bool) -> None:
     """Back up the database, stored files and secrets to TARGET, a folder or a file NAME.tar, and verify the backup.
 
     Exhibit may be running. If TARGET is a folder, only new files are copied, and the previous backup stays valid until
@@ -30,12 +30,12 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     context = open_command_context()
     from workers.database import backup
 
-    description = backup.back_up(context.services, place, keys=not without_keys, report=echo_note)
+    description = backup.back_up(context.services, target, keys=not without_keys, report=echo_note)
     if as_json:
         log = {"origin": description.log.origin, "entries": description.log.entries, "root": description.log.root}
         file_names = [f"files/{part.path}" for part in description.files]
         values = {
-            "place": str(place),
+            "place": str(target),
             "made_at": description.made_at,
             "blobs": description.blobs,
             "files": file_names,
@@ -43,7 +43,7 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
         }
         echo_json({**values, "left_out": list(description.left_out), "damaged": list(description.damaged)})
     else:
-        _echo_summary(description, place)
+        _echo_summary(description, target)
     if description.damaged:
         exit_with(ExitCode.INCOMPLETE)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import are_workers_running, exit_with, format_examples
+from desk.cli.common.context import are_workers_running, exit_with, format_examples
 from desk.cli.common.options import json_option
-from desk.cli.common.show import echo_json, echo_note, echo_text, format_count, format_size
+from desk.cli.common.output import echo_json, echo_note, echo_text, format_count, format_size
 from exhibit.config import values
 from exhibit.errors import ExitCode, InvalidRequestError
 from registry.configuration import load_config
@@ -43,29 +43,29 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
     new_url = _parse_location(to)
     if old_url == new_url:
         raise InvalidRequestError(
-            "The new location is the same as the current location.", hint="Enter another location with --to."
+            "The new location is the same as the current location.", hint="Specify another location with --to."
         )
     from workers.database import moving
 
     was_running = are_workers_running(config)
     result = moving.copy_blobs(config, old_url, new_url, _make_progress_reporter())
-    running = was_running or are_workers_running(config)
+    is_running = was_running or are_workers_running(config)
     if as_json:
-        damaged = [digest.hex for digest in result.damaged]
+        damaged_digests = [digest.hex for digest in result.damaged]
         echo_json(
             {
                 "files": result.files,
                 "copied": result.copied,
                 "size": result.size,
-                "damaged": damaged,
-                "running": running,
+                "damaged": damaged_digests,
+                "running": is_running,
             }
         )
     else:
-        _echo_summary(result, "" if to == DATA_FOLDER else to, running=running)
+        _echo_summary(result, "" if to == DATA_FOLDER else to, is_running=is_running)
     if result.damaged:
         exit_with(ExitCode.CHECK_FAILED)
-    if running:
+    if is_running:
         exit_with(ExitCode.INCOMPLETE)
 
 
@@ -85,11 +85,11 @@ def _make_progress_reporter() -> "Callable[[moving.MoveResult], None]":
     return report
 
 
-def _echo_summary(result: "moving.MoveResult", to: str, *, running: bool) -> None:
+def _echo_summary(result: "moving.MoveResult", to: str, *, is_running: bool) -> None:
     echo_text(f"{format_count(result.files, 'file')} verified in the new location; {result.copied:,} copied.")
     for digest in result.damaged:
         echo_text(f"Skipped damaged file: {digest}")
-    if running:
+    if is_running:
         echo_text("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
         return
     echo_text(
@@ -97,7 +97,7 @@ def _echo_summary(result: "moving.MoveResult", to: str, *, running: bool) -> Non
         if to
         else "Before the next start, unset EXHIBIT_BLOBS_URL."
     )
-    echo_text("Purges do not delete files in the old location. Delete these files when you no longer need them.")
+    echo_text("Purging a picture does not delete files in the old location. Delete them when you no longer need them.")
 
 
 def _parse_location(text: str) -> str:

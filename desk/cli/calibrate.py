@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.context import format_examples, get_actor_name, open_command_context
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import ANY_PATH, EXISTING_FILE, OUTPUT_FILE, json_option
-from desk.cli.common.show import echo_fields, echo_json_and_exit, echo_note, echo_table, echo_text, format_count
+from desk.cli.common.output import echo_fields, echo_json_and_exit, echo_note, echo_table, echo_text, format_count
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import InvalidRequestError
@@ -41,10 +41,9 @@ EXAMPLES = format_examples(
 @click.option(
     "--folder", type=ANY_PATH, metavar="DIR", help="Folder of photographs; list duplicates with --duplicates."
 )
-@click.option("--duplicates", "same", type=ANY_PATH, metavar="FILE", help=DUPLICATES_HELP)
+@click.option("--duplicates", type=ANY_PATH, metavar="FILE", help=DUPLICATES_HELP)
 @click.option(
     "--max-edited",
-    "edited",
     type=click.IntRange(min=20),
     default=300,
     show_default=True,
@@ -58,7 +57,7 @@ EXAMPLES = format_examples(
 @click.option("--dry-run", is_flag=True, help="Print the planned measurements without making them.")
 @click.option(
     "--join",
-    "joined",
+    "join_files",
     type=EXISTING_FILE,
     multiple=True,
     metavar="FILE",
@@ -75,11 +74,11 @@ def calibrate_command(
     counts: Path | None,
     without_list: bool,
     dry_run: bool,
-    joined: tuple[Path, ...],
+    join_files: tuple[Path, ...],
     out: Path | None,
     trust: tuple[Path, ...],
     as_json: bool,
-    **how: Untyped,
+    **options: Untyped,
 ) -> None:
     """Measure how often matches are correct on your own photographs, and use the result for new matches.
 
@@ -94,14 +93,14 @@ def calibrate_command(
 
     List calibrations: exhibit api GET /operator/calibrations. Reset: exhibit api POST /operator/calibrations/reset
     """
-    if joined:
-        _join_counts(joined, out, trust)
+    if join_files:
+        _join_counts(join_files, out, trust)
         return
     if folder is None:
         raise InvalidRequestError("No folder was given.", hint="Add --folder DIR, or --join FILE --out FILE.")
     from indexer.calibration import calibrate, filed_pairs, measure
 
-    plan, jobs = measure.Plan(how["edited"]), how["jobs"]
+    plan, jobs = measure.Plan(options["max_edited"]), options["jobs"]
     if dry_run:
         echo_text(calibrate.describe_plan(calibrate.CalibrationInputs(folder, folder, "", "", plan, (), jobs)))
         return
@@ -110,22 +109,23 @@ def calibrate_command(
     from registry.log import accuracy
     from registry.matches import calibrations
 
-    groups = () if how["same"] is None else calibrate.read_groups(how["same"])
+    groups = () if options["duplicates"] is None else calibrate.read_groups(options["duplicates"])
     scratch = context.config.data_dir / "calibration"
     name = folder.resolve().name
     description = f"The folder {name[:80]} of this installation"
     model_file = get_descriptors(context.services).get_serving_file(context.config.data_dir)
-    order = calibrate.CalibrationInputs(
+    inputs = calibrate.CalibrationInputs(
         folder, scratch, f"{name[:40]}-{now():%Y-%m}", description, plan, groups, jobs, model_file
     )
-    outcome = calibrate.calibrate(order, _make_progress_reporter())
+    outcome = calibrate.calibrate(inputs, _make_progress_reporter())
     if counts is not None:
         write_file(counts, accuracy.sign_counts(context.services, outcome, list_photographs=not without_list))
     calibrations.activate_calibration(outcome.calibration, by=get_actor_name())
     outcome = replace(
         outcome, kept=tuple(calibrate.measure_filed_pairs(filed_pairs.FiledPairs(context.config.data_dir)))
     )
-    shutil.rmtree(scratch, ignore_errors=True)  # Private: they contain a small grey copy of each photograph.
+    # The files are private: they contain a small grey copy of each photograph.
+    shutil.rmtree(scratch, ignore_errors=True)
     _echo_outcome(outcome, as_json=as_json)
 
 
@@ -201,14 +201,14 @@ def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, .
             echo_note(f"Ignored {path.name}: no trust list contains the signing key {key}.")
         else:
             sources.append(counting.CountsSource(Digest.from_bytes(data), key, counts))
-    joined = counting.join_counts(sources, now().date().isoformat())
-    write_file(out, counting.sign_statement(get_log(context.services), joined))
-    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # Name and key ID of the log.
+    joined_counts = counting.join_counts(sources, now().date().isoformat())
+    write_file(out, counting.sign_statement(get_log(context.services), joined_counts))
+    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined_counts.sources]  # Name and key ID of the log.
     parts = [
-        (name, replace(joined, sources=(single_source,)))
-        for name, single_source in zip(names, joined.sources, strict=True)
+        (name, replace(joined_counts, sources=(single_source,)))
+        for name, single_source in zip(names, joined_counts.sources, strict=True)
     ]
-    parts += [("together", joined), ("without the largest", joined.without_largest)]
+    parts += [("together", joined_counts), ("without the largest", joined_counts.without_largest)]
     echo_table(COLUMNS, [_build_row(label, part) for label, part in parts])
     echo_text(FORMULAS)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from desk.cli.common.frame import format_examples, open_command_context
+from desk.cli.common.context import format_examples, open_command_context
 from desk.cli.common.options import ANY_PATH, json_option
-from desk.cli.common.show import align_columns, echo_result, format_count, format_size
+from desk.cli.common.output import align_columns, echo_result, format_count, format_size
 from exhibit.config.config import Config
 from exhibit.errors import InvalidRequestError
 from registry.configuration import load_config
@@ -86,7 +86,7 @@ def parse_whole_number(text: str) -> int:
 
 
 def _load_laws(config: Config) -> Mapping[str, ScalingLaw]:
-    """Load the laws of this installation, or the included ones if it has no database."""
+    """Load the scaling laws measured on this installation, or the included ones if it has no database."""
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return load_shipped_laws()
     return load_local_laws(open_command_context().services)
@@ -169,7 +169,7 @@ def format_law(law: ScalingLaw, forecast: CapacityPlan) -> tuple[str, str, str]:
 
 
 def describe_source(law: ScalingLaw) -> str:
-    """Describe the source of a figure."""
+    """Describe the source of a law's values."""
     if law.own is not None:
         return f"counted on this installation {law.own.counted:,} times since {law.own.since}"
     return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import DECISIONS, format_examples, get_actor_name, open_command_context
+from desk.cli.common.context import DECISIONS, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, json_option, optional_reason_option, owner_option
-from desk.cli.common.show import echo_list, echo_note, echo_text, truncate
+from desk.cli.common.output import echo_list, echo_note, echo_text, truncate
 from desk.cli.common.wait import exit_if_unsealed, wait_for_seals
 from exhibit.types import CaseDecision
 
@@ -28,24 +28,28 @@ case_command = click.Group("case", help="Manage cases. A case contains all uses 
 @owner_option
 @click.option("--decision", type=click.Choice(DECISIONS), help="List only cases with this decision.")
 @click.option(
-    "--search", "words", default="", metavar="TEXT", help="List only cases with TEXT in the site name, title or URLs."
+    "--search",
+    "search_text",
+    default="",
+    metavar="TEXT",
+    help="List only cases with TEXT in the site name, title or URLs.",
 )
 @json_option
-def list_cases(*, named: str | None, decision: str | None, words: str, as_json: bool) -> None:
+def list_cases(*, owner_name: str | None, decision: str | None, search_text: str, as_json: bool) -> None:
     """List cases (uses of your works).
 
     Get a case with its pages, evidence and history: exhibit api GET cases/N
     """
-    owner = open_command_context().get_owner(named)
+    owner = open_command_context().get_owner(owner_name)
     from desk.schemas import cases as schemas
     from registry import scoped
     from registry.cases import search
 
     rows = scoped.list_owner_cases(owner)
-    selected = rows if decision is None else rows.filter(decision=decision)
-    if words.strip():
-        selected = selected.filter(search.build_search_condition(owner, words.strip()))
-    case_rows = schemas.Case.from_rows(schemas.prefetch_uses(selected))
+    selected_rows = rows if decision is None else rows.filter(decision=decision)
+    if search_text.strip():
+        selected_rows = selected_rows.filter(search.build_search_condition(owner, search_text.strip()))
+    case_rows = schemas.Case.from_rows(schemas.prefetch_uses(selected_rows))
     columns = ("case", "work", "site", "match", "pages", "decision", "bundles")
     hint = "List all cases: exhibit case list" if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
     empty_message = f"No cases found. {hint}"
@@ -95,14 +99,14 @@ def _build_row(case: "schemas.Case") -> list[object]:
 )
 @click.option("--wait", is_flag=True, help="Wait until the evidence is sealed; exit with 4 if it is not.")
 def confirm_cases(
-    *, numbers: tuple[int, ...], named: str | None, reason: str, by: str, demonstration: bool, wait: bool
+    *, numbers: tuple[int, ...], owner_name: str | None, reason: str, by: str, demonstration: bool, wait: bool
 ) -> None:
     """Decide that the uses in cases NUMBERS are not licensed, and seal their evidence.
 
     Cases already decided as not licensed are unchanged.
     """
     context = open_command_context()
-    owner = context.get_owner(named)
+    owner = context.get_owner(owner_name)
     from registry import models
     from registry.cases import decisions
 
@@ -113,21 +117,21 @@ def confirm_cases(
         undo_period=decisions.NO_DELAY if wait else decisions.UNDO_PERIOD,
     )
     outcomes = decisions.decide_cases(context.services, owner, numbers, request)
-    confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
-    if decided_numbers := [outcome.case.number for outcome in outcomes if outcome.done]:
+    confirmed_cases = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
+    if decided_numbers := [outcome.case.number for outcome in outcomes if outcome.is_applied]:
         echo_text(f"Recorded as not licensed: {_format_numbers(decided_numbers)}.")
-    refusals = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
+    refusals = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed_cases]
     for refusal in refusals[1:]:
         echo_note(refusal.message)
     if refusals:
         raise refusals[0]
-    if unchanged_numbers := [case.number for case in confirmed if case.number not in decided_numbers]:
+    if unchanged_numbers := [case.number for case in confirmed_cases if case.number not in decided_numbers]:
         reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
         echo_note(f"Already decided as not licensed, unchanged: {_format_numbers(unchanged_numbers)}.{reason_note}")
     if wait:
-        wait_for_seals(context, confirmed)
+        wait_for_seals(context, confirmed_cases)
         latest_bundles = (
-            models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")
+            models.Bundle.objects.filter(case__in=confirmed_cases).order_by("case_id", "-number").distinct("case_id")
         )
         exit_if_unsealed(latest_bundles.select_related("case"))
     elif not context.has_workers:

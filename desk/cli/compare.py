@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from desk.cli.common.context import format_examples, get_actor_name, open_command_context
 from desk.cli.common.files import read_picture, write_file
-from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, EXISTING_FILE, OUTPUT_FILE, json_option, owner_option
-from desk.cli.common.show import echo_fields, echo_json, echo_text
+from desk.cli.common.output import echo_fields, echo_json, echo_text
 from exhibit.digests import Digest
 from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.types import Decision, Verification
@@ -66,7 +66,7 @@ def compare_command(
     work: Path,
     picture: Path | None,
     case: int | None,
-    named: str | None,
+    owner_name: str | None,
     as_json: bool,
     **drawings: Path | None,
 ) -> None:
@@ -82,10 +82,10 @@ def compare_command(
         return
     if picture is not None or case is None:
         raise InvalidRequestError(
-            "Enter either PICTURE or --case.", hint="exhibit compare WORK PICTURE, or exhibit compare WORK --case N"
+            "Specify either PICTURE or --case.", hint="exhibit compare WORK PICTURE, or exhibit compare WORK --case N"
         )
     context = open_command_context()
-    owner = context.get_owner(named)
+    owner = context.get_owner(owner_name)
     from registry import scoped
     from registry.cases import found_pictures
     from registry.log import audit_log

@@ -2,8 +2,8 @@
 
 import click
 
-from desk.cli.common.frame import format_examples
-from desk.cli.common.show import echo_note, format_count
+from desk.cli.common.context import format_examples
+from desk.cli.common.output import echo_note, format_count
 
 contributor_command = click.Group("contributor", help="Fetch and measure pictures for another installation.")
 

@@ -2,8 +2,8 @@
 
 import click
 
-from desk.cli.common.frame import exit_with, format_examples
-from desk.cli.common.show import echo_note, echo_text
+from desk.cli.common.context import exit_with, format_examples
+from desk.cli.common.output import echo_note, echo_text
 from exhibit.errors import ExitCode
 from registry.configuration import load_config_or_error
 

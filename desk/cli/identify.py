@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.context import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.files import create_folder, read_picture, write_file
-from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import OUTPUT_FOLDER, json_option, owner_option
-from desk.cli.common.show import echo_fields, echo_json, echo_note, echo_text, format_count, format_time, track_progress
+from desk.cli.common.output import (
+    echo_fields,
+    echo_json,
+    echo_note,
+    echo_text,
+    format_count,
+    format_time,
+    track_progress,
+)
 from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError, RefusedError
 
 if TYPE_CHECKING:
@@ -57,7 +65,7 @@ class _Result:
 @click.option("--details", is_flag=True, help="Also show measurements and log entries.")
 @json_option
 def identify_command(
-    *, images: tuple[str, ...], named: str | None, out: Path | None, details: bool, as_json: bool
+    *, images: tuple[str, ...], owner_name: str | None, out: Path | None, details: bool, as_json: bool
 ) -> None:
     """Identify which registered works of the owner each picture shows, completely or partly.
 
@@ -69,9 +77,9 @@ def identify_command(
     server does not respond.
     """
     if images.count(STANDARD_INPUT) > 1:
-        raise InvalidRequestError("Standard input can be read only once.", hint="Enter - only once.")
+        raise InvalidRequestError("Standard input can be read only once.", hint="Use - only once.")
     context = open_command_context()
-    owner = context.get_owner(named)
+    owner = context.get_owner(owner_name)
     results = [_identify_picture(context, owner, image, out) for image in track_progress(images, "Identifying")]
     if as_json:
         echo_json({"images": [_to_schema(result) for result in results]})
@@ -170,7 +178,7 @@ def _echo_results(context: CommandContext, results: Sequence[_Result], *, detail
 
 
 def _echo_statement(identification: "identify.Identification") -> None:
-    """Print the statements in a file, and its unreadable metadata."""
+    """Print the metadata and content credentials of a file, and the metadata that cannot be read."""
     from desk.texts import metadata_problems, ownership
 
     if rows := ownership.build_file_statement_rows(identification.file_statement):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
+from desk.cli.common.context import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import json_option
-from desk.cli.common.show import echo_note, echo_result, echo_table, echo_text, format_count, format_size
+from desk.cli.common.output import echo_note, echo_result, echo_table, echo_text, format_count, format_size
 from exhibit.errors import ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -80,13 +80,15 @@ def _move_archive(context: CommandContext, to: str, *, drop: bool, as_json: bool
     from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
-    for space, stored, required in index_upkeep.move_archive(context.services, to_milvus=to == MILVUS):
-        entries[space] = stored
-        if stored < required:
-            echo_note(f"{space}: {stored:,} of {required:,}")
+    for space, entry_count, required_count in index_upkeep.copy_found_indexes(context.services, to_milvus=to == MILVUS):
+        entries[space] = entry_count
+        if entry_count < required_count:
+            echo_note(f"{space}: {entry_count:,} of {required_count:,}")
     if drop:
-        index_upkeep.drop_archive(context.services, from_milvus=to != MILVUS)
-    lines = [f"{space}: {format_count(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
+        index_upkeep.drop_found_indexes(context.services, from_milvus=to != MILVUS)
+    lines = [
+        f"{space}: {format_count(entry_count, 'entry', 'entries')}, complete." for space, entry_count in entries.items()
+    ]
     if not drop:
         lines.append(
             "Restart Exhibit with EXHIBIT_MILVUS_URL set."

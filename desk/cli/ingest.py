@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from desk.cli.common.frame import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
+from desk.cli.common.context import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, EXISTING_PATH, json_option, owner_option
-from desk.cli.common.show import echo_note, echo_result, echo_table, echo_text, format_count, format_size, truncate
+from desk.cli.common.output import echo_note, echo_result, echo_table, echo_text, format_count, format_size, truncate
 from exhibit.config.secrets import BUCKET, get_secret_path
 from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.files.delimited import format_csv
@@ -80,7 +80,7 @@ KINDS = click.Choice(["image", "page"])
 @click.option("--dry-run", is_flag=True, help="Estimate requests, hosts and time without importing anything.")
 @click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=SKIPPED_HELP)
 @json_option
-def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool, **given: Json) -> None:
+def ingest_command(*, paths: tuple[Path, ...], owner_name: str | None, as_json: bool, **option_values: Json) -> None:
     """Import lists of picture and page URLs into a watch. PATHS are files and folders that contain lists.
 
     The command reads Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of
@@ -92,32 +92,38 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
 
     After an interruption, run the command again. Exits with 4 if a list could not be read completely.
     """
-    if not paths and not given["buckets"]:
-        raise InvalidRequestError("No list was given.", hint="Enter files or folders, or add --bucket URL.")
+    if not paths and not option_values["buckets"]:
+        raise InvalidRequestError("No list was given.", hint="Specify files or folders, or add --bucket URL.")
     context = open_command_context()
     from crawler.lists import files
     from registry.crawls import forecasts, list_ingestion, planning, url_lists, watch_settings
 
-    sources = files.find_files([*paths, *(_fetch_bucket(context, url) for url in given["buckets"])])
-    filters = _build_filter(given)
-    owner = context.get_owner(named)
+    sources = files.find_files([*paths, *(_fetch_bucket(context, url) for url in option_values["buckets"])])
+    filters = _build_filter(option_values)
+    owner = context.get_owner(owner_name)
     with _catch_signals() as received_signals:
-        watch = None if given["dry_run"] else url_lists.get_or_create_watch(owner, given["name"], by=get_actor_name())
-        hosts = forecasts.HostForecast.from_politeness(url_lists.get_politeness(owner, given["name"]))
+        watch = (
+            None
+            if option_values["dry_run"]
+            else url_lists.get_or_create_watch(owner, option_values["name"], by=get_actor_name())
+        )
+        hosts = forecasts.HostForecast.from_politeness(url_lists.get_politeness(owner, option_values["name"]))
 
         def is_stopping() -> bool:
             return bool(received_signals)
 
         ingest_options = list_ingestion.IngestOptions(
-            watch, filters, context.services.guard, given["column"], given["kind"], is_stopping, hosts
+            watch, filters, context.services.guard, option_values["column"], option_values["kind"], is_stopping, hosts
         )
-        results = _read_lists(sources, ingest_options, given["skipped"])
+        results = _read_lists(sources, ingest_options, option_values["skipped"])
         archive_sources = [("warc", path) for path in sources.archives]
         counted_files = (
-            count_archives(archive_sources, is_stopping) if given["dry_run"] and not received_signals else []
+            count_archives(archive_sources, is_stopping) if option_values["dry_run"] and not received_signals else []
         )
     archives_message = (
-        "" if given["dry_run"] or received_signals else _import_archives(context, owner, given["name"], sources)
+        ""
+        if option_values["dry_run"] or received_signals
+        else _import_archives(context, owner, option_values["name"], sources)
     )
     skipped_files = _group_skipped_files(sources)
     values: dict[str, Json] = {
@@ -125,10 +131,10 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         "archives": archives_message,
         "left_out": skipped_files,
     }
-    if given["dry_run"]:
+    if option_values["dry_run"]:
         values |= forecast_to_json(hosts, counted_files)
     echo_result(values, lambda: _echo_summary(results, archives_message, skipped_files), as_json=as_json)
-    if given["dry_run"] and not as_json:
+    if option_values["dry_run"] and not as_json:
         echo_forecast(hosts if sources.lists else None, counted_files)
     if watch is not None:
         crawl = watch_settings.get_running_crawl(watch)
@@ -136,11 +142,13 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         if not context.has_workers:
             echo_note(
                 f"No worker is running. Start Exhibit (exhibit up), or run: exhibit watch "
-                f"run {quote(given['name'])} --wait"
+                f"run {quote(option_values['name'])} --wait"
             )
     if received_signals:
         remainder = (
-            "The estimate covers the part read so far." if given["dry_run"] else "Run the command again to continue."
+            "The estimate covers the part read so far."
+            if option_values["dry_run"]
+            else "Run the command again to continue."
         )
         echo_note(f"Interrupted. {remainder}")
         exit_with(ExitCode.INTERRUPTED)
@@ -228,7 +236,7 @@ def _import_archives(context: CommandContext, owner: "models.Owner", name: str, 
 
     if not sources.archives:
         return ""
-    watch, crawl = planning.read_archives(
+    watch, crawl = planning.watch_archive_files(
         context.services, owner, f"{name} archives", sources.archives, by=get_actor_name()
     )
     return f"Web archives: {'added to' if crawl else 'already in'} the watch {watch.name}."

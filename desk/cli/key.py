@@ -2,9 +2,9 @@
 
 import click
 
-from desk.cli.common.frame import CommandContext, format_examples, get_actor_name, open_command_context
+from desk.cli.common.context import CommandContext, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import owner_option, reason_option
-from desk.cli.common.show import echo_text, format_count
+from desk.cli.common.output import echo_text, format_count
 from exhibit.config.secrets import NEXT_MASTER_KEY, find_mounted_secret
 from exhibit.errors import InvalidRequestError
 
@@ -26,7 +26,7 @@ key_command = click.Group("key", help="Manage signing keys of owners, and the ma
     "--use", type=click.Choice(USES), default="sealing", show_default=True, help="Purpose of the key to replace."
 )
 @click.option("--master", is_flag=True, help="Replace the master key and re-encrypt all keys.")
-def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> None:
+def rotate_key(*, owner_name: str | None, use: str, reason: str, master: bool) -> None:
     """Replace an owner's signing key. Signatures made with the previous key stay valid.
 
     With --master, replace the master key, which encrypts all other keys. After an interruption, run the command again.
@@ -36,11 +36,11 @@ def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> Non
     """
     context = open_command_context()
     if master:
-        if named is not None:
+        if owner_name is not None:
             raise InvalidRequestError("The master key does not belong to an owner.", hint="Omit --owner.")
         _rotate_master(context, reason)
         return
-    owner = context.get_owner(named)
+    owner = context.get_owner(owner_name)
     from registry.keys import signing_keys as keys
     from registry.keys.keys import KeyUse
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
+from desk.cli.common.context import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import EXISTING_PATH, json_option
-from desk.cli.common.show import echo_result, echo_table, format_count
+from desk.cli.common.output import echo_result, echo_table, format_count
 from exhibit.errors import ExitCode, IntegrityError, InvalidRequestError
 from exhibit.types import Json
 
@@ -46,10 +46,12 @@ def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
     from registry.log import replay
 
     result = replay.replay(context.services)
-    checked = f"{format_count(result.checkpoints, 'checkpoint')}, {format_count(result.openings, 'content record')}"
+    verified_counts = (
+        f"{format_count(result.checkpoints, 'checkpoint')}, {format_count(result.openings, 'content record')}"
+    )
     problems = [f"FAILED  {problem}" for problem in result.problems]
     summary = f"{format_count(len(result.problems), 'problem')} found." if problems else "The log is valid."
-    entries = f"{format_count(result.entries, 'entry', 'entries')}, {checked} verified; {result.erased} erased."
+    entries = f"{format_count(result.entries, 'entry', 'entries')}, {verified_counts} verified; {result.erased} erased."
     echo_result(asdict(result), entries, *problems, summary, as_json=as_json)
     exit_with(ExitCode.CHECK_FAILED if problems else ExitCode.DONE)
 
@@ -70,5 +72,5 @@ def _compare(context: CommandContext, files: Sequence[Path], *, as_json: bool) -
     columns = ("name", "entries", "outcome", "meaning")
     output = (lambda: echo_table(columns, rows)) if rows else "The files contain no checkpoint."
     echo_result({"checkpoints": checkpoints}, output, as_json=as_json)
-    broken = any(comparison.outcome is history.CheckpointRelation.BROKEN for comparison in comparisons)
-    exit_with(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
+    is_broken = any(comparison.outcome is history.CheckpointRelation.BROKEN for comparison in comparisons)
+    exit_with(ExitCode.CHECK_FAILED if is_broken else ExitCode.DONE)

@@ -159,8 +159,8 @@ def _explain_error(error: click.ClickException) -> click.ClickException:
     """Replace click's message by a description of the expected value, if there is one for the type."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
         return error
-    expected = _describe_expectation(error.param.type)
-    return click.BadParameter(expected, error.ctx, error.param) if expected else error
+    expectation = _describe_expectation(error.param.type)
+    return click.BadParameter(expectation, error.ctx, error.param) if expectation else error
 
 
 def _describe_expectation(param_type: "click.ParamType[Any]") -> str:

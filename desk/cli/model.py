@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import (
+from desk.cli.common.context import (
     CommandContext,
     confirm,
     exit_with,
@@ -17,7 +17,7 @@ from desk.cli.common.frame import (
     open_command_context,
 )
 from desk.cli.common.options import EXISTING_FILE, EXISTING_FOLDER, json_option, yes_option
-from desk.cli.common.show import (
+from desk.cli.common.output import (
     echo_fields,
     echo_json,
     echo_note,
@@ -64,7 +64,7 @@ model_command = click.Group(
 @click.option(
     "--key", default="", metavar="HEX", help="First digits of the author's public key, obtained from the author."
 )
-@click.option("--force", "anyway", is_flag=True, help="Add the model even if a newer card of this model is installed.")
+@click.option("--force", is_flag=True, help="Add the model even if a newer card of this model is installed.")
 @click.option(
     "--photos",
     type=EXISTING_FOLDER,
@@ -78,7 +78,7 @@ def add_model(
     file: Path,
     card: Path | None,
     key: str,
-    anyway: bool,
+    force: bool,
     photos: Path | None,
     works: int,
     yes: bool,
@@ -105,7 +105,7 @@ def add_model(
     if card is not None:
         row = descriptor_models.add_model(context.services, file, card, by=get_actor_name())
     else:
-        offer = shared_models.read_signed_model(file, key, allow_older=anyway)
+        offer = shared_models.read_signed_model(file, key, allow_older=force)
         remarks = offer.remarks
         if not as_json:
             _echo_card(context, offer.card, remarks)

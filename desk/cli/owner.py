@@ -2,9 +2,9 @@
 
 import click
 
-from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
+from desk.cli.common.context import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import json_option
-from desk.cli.common.show import echo_result
+from desk.cli.common.output import echo_result
 
 owner_command = click.Group("owner", help="Manage owners. An owner is a rights holder with works, watches and cases.")
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import exit_with, format_examples
+from desk.cli.common.context import exit_with, format_examples
 from desk.cli.common.options import EXISTING_PATH, json_option
-from desk.cli.common.show import echo_json, echo_note, echo_text, format_count
+from desk.cli.common.output import echo_json, echo_note, echo_text, format_count
 from exhibit.errors import ExitCode
 from registry.configuration import load_config
 
@@ -31,9 +31,9 @@ docs/reference/log.md explains the reasons. Do not start the original installati
 @click.command(
     "restore", epilog=format_examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
 )
-@click.argument("place", metavar="BACKUP", type=EXISTING_PATH)
+@click.argument("backup", metavar="BACKUP", type=EXISTING_PATH)
 @json_option
-def restore_command(*, place: Path, as_json: bool) -> None:
+def restore_command(*, backup: Path, as_json: bool) -> None:
     """Restore a BACKUP into an empty data folder, and show the next steps for the log.
 
     After an interruption, run the command again. Exits with 1 if the backup is damaged, with 2 if the database contains
@@ -41,7 +41,7 @@ def restore_command(*, place: Path, as_json: bool) -> None:
     """
     from workers.database import restore
 
-    result = restore.restore_backup(load_config(), place, echo_note)
+    result = restore.restore_backup(load_config(), backup, echo_note)
     if as_json:
         log = {"origin": result.log.origin, "entries": result.log.entries, "root": result.log.root}
         values = {"made_at": result.description.made_at, "blobs": result.description.blobs, "log": log}

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 import exhibit
+from desk.cli.common.context import format_examples
 from desk.cli.common.files import create_folder, write_file
-from desk.cli.common.frame import format_examples
-from desk.cli.common.show import echo_text
+from desk.cli.common.output import echo_text
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.errors import InvalidRequestError, ServiceMissingError
 from registry.configuration import load_config
@@ -92,8 +92,10 @@ def _check_settings(config: Config) -> None:
 
     # Check only an existing lock: one created by root here could not be acquired by the service's user.
     lock = config.data_dir / "locks" / "supervisor.lock"
-    if lock.exists() and (running := supervisor.read_running_status(config)) is not None:
-        raise InvalidRequestError(f"Exhibit is already running: {running.address}", hint="Stop it first: exhibit down")
+    if lock.exists() and (running_status := supervisor.read_running_status(config)) is not None:
+        raise InvalidRequestError(
+            f"Exhibit is already running: {running_status.address}", hint="Stop it first: exhibit down"
+        )
     variables = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
     if lost_variables := sorted(name for name in variables - {"EXHIBIT_DATA"} if os.environ.get(name)):
         hint = f"Move them to {config.data_dir / FILE_NAME} and unset them."

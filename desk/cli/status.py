@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from desk.cli.common.frame import are_workers_running, exit_with, format_examples, open_command_context
+from desk.cli.common.context import are_workers_running, exit_with, format_examples, open_command_context
 from desk.cli.common.options import json_option
-from desk.cli.common.show import echo_fields, echo_result, echo_table, echo_text, format_count, format_time
+from desk.cli.common.output import echo_fields, echo_result, echo_table, echo_text, format_count, format_time
 from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_NOT_RESPONDING, REDIS_NOT_RESPONDING
@@ -43,16 +43,16 @@ def status_command(*, as_json: bool) -> None:
     status, disk = supervisor.read_running_status(config), checks.check_disk(config)
     has_servers = bool(config.database_url and config.redis_url)
     is_running = fault is None and (status is not None or has_servers)
-    is_database_silent = is_running and not postgres.is_database_responding(config)
+    is_database_unresponsive = is_running and not postgres.is_database_responding(config)
     # Check Redis first, because opening the session would wait for a stopped Redis.
-    is_redis_silent = is_running and not redis.is_redis_responding(config)
+    is_redis_unresponsive = is_running and not redis.is_redis_responding(config)
     work, outage = (
         _NO_WORK,
-        DATABASE_NOT_RESPONDING if is_database_silent else REDIS_NOT_RESPONDING if is_redis_silent else "",
+        DATABASE_NOT_RESPONDING if is_database_unresponsive else REDIS_NOT_RESPONDING if is_redis_unresponsive else "",
     )
     if is_running and not outage:
         work, outage = _read_work_or_outage()
-        is_database_silent = bool(outage)
+        is_database_unresponsive = bool(outage)
     workers = are_workers_running(config)
     report: dict[str, Any] = {
         "running": workers,
@@ -64,15 +64,15 @@ def status_command(*, as_json: bool) -> None:
             for replacement in liveness.list_replacements(config)
         ],
         "data": str(config.data_dir),
-        "database_silent": is_database_silent,
-        "redis_silent": is_redis_silent,
+        "database_silent": is_database_unresponsive,
+        "redis_silent": is_redis_unresponsive,
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
     echo_result(report, lambda: _echo_status(report, outage, ZoneInfo(config.time_zone)), as_json=as_json)
     if fault is not None:
         raise fault
-    if not workers or is_database_silent or is_redis_silent:
+    if not workers or is_database_unresponsive or is_redis_unresponsive:
         exit_with(ExitCode.SERVICE_MISSING)
 
 
@@ -88,7 +88,7 @@ def _read_work_or_outage() -> tuple[dict[str, Any], str]:
 
 
 def _read_work() -> dict[str, Any]:
-    """Return the jobs by step, their obstacles, the progress of background jobs, and the reason why signing stopped."""
+    """Return jobs by step, the reasons why steps are blocked, background progress, and why signing stopped."""
     context = open_command_context()
     from registry.log.local_log import get_log
     from workers.operations import background, backlog
@@ -105,9 +105,9 @@ def _echo_status(report: dict[str, Any], outage: str, zone: ZoneInfo) -> None:
     if not report["running"]:
         echo_text("Exhibit is not running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in report["processes"].items())
-    started = report["started"] and format_time(parse_rfc3339(report["started"]), zone)
+    start_time = report["started"] and format_time(parse_rfc3339(report["started"]), zone)
     echo_fields(
-        ("web interface", report["site"]), ("started", started), ("processes", processes), ("data", report["data"])
+        ("web interface", report["site"]), ("started", start_time), ("processes", processes), ("data", report["data"])
     )
     for replacement in report["replaced"]:
         at = format_time(parse_rfc3339(replacement["at"]), zone)

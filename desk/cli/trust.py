@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from desk.cli.common.context import format_examples, open_command_context
 from desk.cli.common.files import read_required_file, write_file
-from desk.cli.common.frame import format_examples, open_command_context
 from desk.cli.common.options import OUTPUT_FILE
-from desk.cli.common.show import echo_text
+from desk.cli.common.output import echo_text
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, InvalidRequestError
@@ -54,12 +54,12 @@ def trust_command(*, file: Path, label: str, timestamps: int, cosigners: int, qu
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
-    required = lists.Requirements(timestamps=timestamps, cosigners=cosigners)
-    trust = replace(build_own_trust(open_command_context().services, label), requires=required)
+    requirements = lists.Requirements(timestamps=timestamps, cosigners=cosigners)
+    trust = replace(build_own_trust(open_command_context().services, label), requires=requirements)
     if qualified is not None:
         trust = mark_qualified_certificates(trust, qualified)
     try:
-        content = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
+        content = lists.Trust.from_json(trust.to_json(), label="The list").to_json()
     except codec.FormatError as error:
         raise InvalidRequestError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
     write_file(file, content)
@@ -83,8 +83,10 @@ def build_own_trust(services: "Services", label: str) -> "lists.Trust":
     label = label or get_test_label(services)
     pins: dict[str, Any] = {}
     for name, kind in anchors.KINDS.items():
-        configured = [anchor for anchor in get_anchor_configs(services) if anchor.kind == name]
-        pins[kind.trust_field] = kind.build_pins(configured, _iterate_receipts(name), label, label or TEST_LABEL)
+        configured_anchors = [anchor for anchor in get_anchor_configs(services) if anchor.kind == name]
+        pins[kind.trust_field] = kind.build_pins(
+            configured_anchors, _iterate_receipts(name), label, label or TEST_LABEL
+        )
     pins["chains"] = (*lists.load_trust().chains, *pins["chains"])  # Bitcoin blocks are checked by proof of work.
     return lists.Trust(
         **pins,
@@ -135,7 +137,7 @@ def mark_qualified_certificates(trust: "lists.Trust", path: Path) -> "lists.Trus
 
 
 def _iterate_receipts(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
-    """Yield the newest complete receipts of a kind, of test services and of others, with their digests."""
+    """Yield the newest complete receipts of a kind with their digests: first from test services, then from others."""
     from registry import models
     from registry.log import proofs
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import format_examples
-from desk.cli.common.show import echo_note, echo_text
+from desk.cli.common.context import format_examples
+from desk.cli.common.output import echo_note, echo_text
 from exhibit.config.config import Config, ensure_data_dir
 from exhibit.errors import ServiceMissingError
 from registry.configuration import load_config
@@ -52,7 +52,7 @@ def _create_setup_link(config: Config) -> str:
     """Return the link with which the first operator sets up the installation; empty if there is an operator."""
     from workers.servers import product
 
-    command = [sys.executable, "-m", "workers.first_link"]
+    command = [sys.executable, "-m", "workers.operator_link"]
     environ = product.build_environment(config)
     process = subprocess.run(command, env=environ, cwd=product.CHECKOUT, capture_output=True, text=True, check=False)
     if message := process.stderr.strip():

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.context import exit_with, format_examples
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import exit_with, format_examples
 from desk.cli.common.options import ANY_PATH, OUTPUT_FILE, json_option
-from desk.cli.common.show import echo_json, echo_text, track_progress
+from desk.cli.common.output import echo_json, echo_text, track_progress
 from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def verify_command(
         write_file(html, page.build_page(trust_list))
         echo_text(f"Verification page written to {html}. Deliver it separately from the bundles.")
     elif not bundles:
-        raise InvalidRequestError("No bundle was given.", hint="Enter ZIP files or folders, or add --html FILE.")
+        raise InvalidRequestError("No bundle was given.", hint="Specify ZIP files or folders, or add --html FILE.")
     if not bundles:
         return
     sources = packages.find_bundles_at(bundles)
@@ -95,7 +95,7 @@ def verify_command(
     ]
     completed_results = [result for result in results if isinstance(result, verdicts.Verdict)]
     log_splits = split_views.find_split_views(view for verdict in completed_results for view in verdict.views)
-    contradictions, shared_matches = tables.find_contradictions(results), tables.find_shared_matches(results)
+    contradictions, shared_matches = tables.find_contradictions(results), tables.list_shared_sightings(results)
     if as_json:
         echo_json(tables.results_to_dict(sources, results, log_splits, contradictions))
     else:
@@ -123,11 +123,11 @@ def _apply_minimum(trust: "lists.Trust", timestamps: int | None, cosigners: int 
         return trust
     requirements = trust.requires or lists.Requirements(1)
     requirements = replace(requirements, timestamps=timestamps or requirements.timestamps)
-    adjusted = replace(
+    adjusted_trust = replace(
         trust, requires=replace(requirements, cosigners=requirements.cosigners if cosigners is None else cosigners)
     )
     try:
-        return lists.Trust.from_json(adjusted.to_json(), what="Your minimum")
+        return lists.Trust.from_json(adjusted_trust.to_json(), label="Your minimum")
     except codec.FormatError as error:
         raise InvalidRequestError(
             error.message, hint="Add --trust with a list that contains enough services."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.frame import (
+from desk.cli.common.context import (
     CommandContext,
     check_crawling_allowed,
     exit_with,
@@ -17,7 +17,7 @@ from desk.cli.common.frame import (
     open_command_context,
 )
 from desk.cli.common.options import json_option, owner_option
-from desk.cli.common.show import echo_json, echo_json_and_exit, echo_note, echo_text, format_count, format_time
+from desk.cli.common.output import echo_json, echo_json_and_exit, echo_note, echo_text, format_count, format_time
 from desk.cli.common.wait import wait_until
 from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.types import Json
@@ -73,7 +73,7 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
 @options.time_options
 @options.limit_options
 @json_option
-def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
+def add_watch(*, name: str, owner_name: str | None, as_json: bool, **option_values: Json) -> None:
     """Add a watch with this NAME and one or more sources. The watch first runs after one interval, or at --at.
 
     The crawler follows links within the given sites only; pictures may be on any host. Links on pages from
@@ -81,9 +81,9 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
 
     With --own-site, pictures that show none of your works are proposed as works, and no cases are opened.
     """
-    sources = list(options.parse_sources(given))
-    search_names = given["search_services"]
-    archives = given["archives"]
+    sources = list(options.parse_sources(option_values))
+    search_names = option_values["search_services"]
+    archives = option_values["archives"]
     if not sources and not search_names and not archives:
         hint = "Add --site, --sitemap, --feed, --list, --folder, --warc, --search or --archive."
         raise InvalidRequestError("A watch requires a source.", hint=hint)
@@ -92,26 +92,30 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     from desk.texts import schedules
     from registry.crawls import archive_captures, search_keys, watches
 
-    settings = {"budget": options.parse_budget(given), **options.parse_subjects(given)}
-    domains = archive_captures.build_subjects(given["domains"], given["since"], given["until"])
-    if given["dry_run"]:
-        _echo_estimates(context, sources, given, domains)
+    settings = {"budget": options.parse_budget(option_values), **options.parse_subjects(option_values)}
+    domains = archive_captures.build_archive_query(
+        option_values["domains"], option_values["since"], option_values["until"]
+    )
+    if option_values["dry_run"]:
+        _echo_estimates(context, sources, option_values, domains)
     if search_names:
-        estimates = search_keys.estimate_costs(context.services, context.get_owner(named), search_names, **settings)
+        estimates = search_keys.estimate_costs(
+            context.services, context.get_owner(owner_name), search_names, **settings
+        )
         for line in schedules.describe_costs(estimates, settings["budget"]):
-            (echo_text if given["dry_run"] else echo_note)(line)
-    if given["dry_run"]:
+            (echo_text if option_values["dry_run"] else echo_note)(line)
+    if option_values["dry_run"]:
         return
     sources += [(SEARCH, search) for search in search_names] + [("archive", name) for name in archives]
     settings |= {
         **domains,
-        "every": given["every"],
-        "when": options.parse_time_of_day(given),
-        "politeness": options.parse_politeness(given),
+        "every": option_values["every"],
+        "when": options.parse_time_of_day(option_values),
+        "politeness": options.parse_politeness(option_values),
     }
-    is_own_site = bool(given["own"])
+    is_own_site = bool(option_values["own"])
     watch = watches.set_up_watch(
-        context.services, context.get_owner(named), name, sources, own=is_own_site, by=get_actor_name(), **settings
+        context.services, context.get_owner(owner_name), name, sources, own=is_own_site, by=get_actor_name(), **settings
     )
     echo_json_and_exit(schemas.Watch.from_row(watch), is_requested=as_json)
     first_run = format_time(watch.next_run_at, context.zone)
@@ -148,7 +152,7 @@ def _echo_estimates(
         estimates = archive_captures.estimate_runs(
             context.services, settings["archives"], options.parse_budget(settings), domains
         )
-        for line in schedules.describe_captures(estimates):
+        for line in schedules.describe_archive_estimates(estimates):
             echo_text(line)
 
 
@@ -167,21 +171,19 @@ def _echo_estimates(
 )
 @click.argument("name")
 @owner_option
-@click.option(
-    "--all-pages", "everything", is_flag=True, help="Also request pages that have not changed for a long time."
-)
+@click.option("--all-pages", is_flag=True, help="Also request pages that have not changed for a long time.")
 @click.option("--wait", is_flag=True, help="Wait until the crawl has finished and all its pictures are matched.")
 @json_option
-def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_json: bool) -> None:
+def run_watch(*, name: str, owner_name: str | None, all_pages: bool, wait: bool, as_json: bool) -> None:
     """Start a crawl of the watch NAME now, in addition to its schedule.
 
     If Exhibit is running (exhibit up), its workers perform the crawl. Otherwise, add --wait to crawl in this command.
-    If a crawl of the watch is in progress, no other crawl is started. With --wait, the command exits with 4 if a web
-    archive could not be read completely, or if a search service lacks a valid key or your consent to receive copies
-    of works.
+    If a crawl of the watch is in progress, no other crawl is started. With --wait, the command exits with 4 if the
+    crawl failed, if pictures could not be compared, if a web archive could not be read completely, or if a search was
+    not completed, for example because its key is invalid or you have not consented to sending it copies of works.
     """
     context = open_command_context()
-    owner = context.get_owner(named)
+    owner = context.get_owner(owner_name)
     from registry import scoped
     from registry.crawls import planning, revisits, watch_settings
 
@@ -191,9 +193,9 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
         raise InvalidRequestError(f"The watch {name} is paused.", hint=hint)
     running_crawl = watch_settings.get_running_crawl(watch)
     check_crawling_allowed(context.config)
-    crawl = planning.start_crawl_now(context.services, watch, everything=everything)
+    crawl = planning.start_crawl_now(context.services, watch, everything=all_pages)
     if is_already_running := running_crawl == crawl:
-        next_crawl_note = " The next crawl requests all pages." if everything else ""
+        next_crawl_note = " The next crawl requests all pages." if all_pages else ""
         echo_note(f"Crawl {crawl.number} of {name} is already in progress.{next_crawl_note}")
     if wait:
         _wait_for(context, crawl)
@@ -244,7 +246,7 @@ def _echo_crawl(
 
 
 def _format_refusals_command(crawl: "models.Crawl") -> str:
-    """Return the command that lists the refused URLs of a crawl."""
+    """Return the command that lists the URLs that a crawl skipped."""
     return f"exhibit api GET watches/{crawl.watch.number}/crawls/{crawl.number}/refusals"
 
 
@@ -285,14 +287,14 @@ def _is_incomplete(crawl: "models.Crawl") -> bool:
         echo_note(f"{format_count(unmatched_count, 'picture')} could not be compared. Retry: {retry_command}")
     if has_failed := crawl.state == models.StepState.FAILED:
         echo_note(f"The crawl failed. List skipped URLs: {_format_refusals_command(crawl)}")
-    damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
-    for sentence in damaged.values_list("sentence", flat=True)[:MAX_LISTED_ARCHIVES]:
+    damaged_archives = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
+    for sentence in damaged_archives.values_list("sentence", flat=True)[:MAX_LISTED_ARCHIVES]:
         echo_note(sentence)
     incomplete_searches = crawl.inquiries.filter(
         outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota")
     )
     incomplete_searches |= crawl.inquiries.filter(state=models.StepState.FAILED)
-    return bool(unmatched_count or has_failed or incomplete_searches.exists() or damaged.exists())
+    return bool(unmatched_count or has_failed or incomplete_searches.exists() or damaged_archives.exists())
 
 
 def _echo_unrequested_pages(crawl: "models.Crawl") -> None:
@@ -316,25 +318,25 @@ def _echo_unrendered_pages(crawl: "models.Crawl") -> None:
     if not (pages := crawling.count_unrun_scripts([crawl])[crawl.pk]):
         return
     subject = f"{format_count(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
-    if crawling.has_lacked_browser(crawl):
+    if crawling.was_browser_missing(crawl):
         echo_text(f"{subject}, but no browser is installed to render them. See: exhibit doctor")
     else:
         echo_text(f"{subject}. Render them: {command} render=always")
 
 
 def _echo_omissions(crawl: "models.Crawl") -> None:
-    """Print the number of items skipped because of the crawler's limits, and of unreadable entries."""
+    """Print the numbers of items that the crawler's limits excluded or that could not be read, by kind."""
     from desk.texts import crawl_refusals
     from registry.crawls import crawling
 
     if counts := crawling.count_omissions(crawl):
-        echo_text("Skipped because of the crawler's limits, or not readable:")
+        echo_text("Skipped because of the crawler's limits, or unreadable:")
     for omission, number in counts.items():
         echo_text(f"{number:,} {crawl_refusals.describe_omission(omission)}")
 
 
 def _echo_searches(crawl: "models.Crawl") -> None:
-    """Print the results of searches, with the reasons for incomplete ones, which may have missed copies."""
+    """Print the results of searches, with the reasons why searches were not completed and may have missed copies."""
     from desk.texts import crawl_refusals
 
     for row in crawl.inquiries.order_by("pk"):
@@ -349,7 +351,7 @@ def _echo_searches(crawl: "models.Crawl") -> None:
 
 
 def _wait_for(context: CommandContext, crawl: "models.Crawl") -> None:
-    """Wait until a crawl has finished and the pictures that it saw are matched."""
+    """Wait until a crawl has finished and its pictures have been matched."""
     from registry import models
     from registry.crawls import crawling
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.context import exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import EXISTING_FILE, json_option, owner_option
-from desk.cli.common.show import echo_fields, echo_note, echo_result, echo_table, echo_text
+from desk.cli.common.output import echo_fields, echo_note, echo_result, echo_table, echo_text
 from desk.cli.compare import MAX_BYTES, measure_file
 from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.types import Decision, Json
@@ -28,9 +28,9 @@ SAVE_HELP = "Save the pair for `exhibit calibrate`, as a copy or as different pi
 @click.argument("original")
 @click.argument("copy", type=EXISTING_FILE)
 @owner_option
-@click.option("--save", "keep", type=click.Choice(["copy", "different"]), help=SAVE_HELP)
+@click.option("--save", "judgement", type=click.Choice(["copy", "different"]), help=SAVE_HELP)
 @json_option
-def why_command(*, original: str, copy: Path, named: str | None, keep: str | None, as_json: bool) -> None:
+def why_command(*, original: str, copy: Path, owner_name: str | None, judgement: str | None, as_json: bool) -> None:
     """Explain why COPY matches or does not match ORIGINAL, with the measurements, limits and result of each stage.
 
     ORIGINAL is a file or the number of a work. If ORIGINAL is a work number, COPY is compared with all works of the
@@ -45,14 +45,14 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         list[int](),
     )
     if Path(original).is_file():
-        registered, features = measure_file(Path(original))
+        original_data, features = measure_file(Path(original))
         explanation = explaining.explain(data, {0: features})
-        if keep is not None:
+        if judgement is not None:
             pairs = filed_pairs.FiledPairs(load_config().data_dir)
             pairs.add(
-                registered,
+                original_data,
                 data,
-                filed_pairs.Judgement(keep),
+                filed_pairs.Judgement(judgement),
                 explanation,
                 picture_names=description,
                 by=get_actor_name(),
@@ -62,16 +62,16 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         from registry import scoped
         from registry.matches import explanations
 
-        work = scoped.get_work(context.get_owner(named), int(original))
+        work = scoped.get_work(context.get_owner(owner_name), int(original))
         explanation = explanations.explain_search(context.services, work, data)
         preceding_works = explanations.list_preceding_works(work, explanation)
-        if keep is not None:
+        if judgement is not None:
             explanations.store_pair(
                 context.services,
                 work,
                 explanation,
                 data,
-                filed_pairs.Judgement(keep),
+                filed_pairs.Judgement(judgement),
                 name=copy.name,
                 by=get_actor_name(),
             )
@@ -82,7 +82,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
     echo_result(
         _to_json(explanation, preceding_works), lambda: _echo_explanation(explanation, preceding_works), as_json=as_json
     )
-    if keep is not None:
+    if judgement is not None:
         echo_note("Saved the pair for calibrations.")
     if explanation.decision is Decision.NONE:
         exit_with(ExitCode.CHECK_FAILED)

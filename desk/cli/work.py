@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.cli.common.context import (
+    CommandContext,
+    describe_full_disk,
+    exit_with,
+    format_examples,
+    get_actor_name,
+    open_command_context,
+)
 from desk.cli.common.files import (
     InputFile,
     SkippedFile,
@@ -15,16 +23,8 @@ from desk.cli.common.files import (
     read_picture,
     skipped_to_json,
 )
-from desk.cli.common.frame import (
-    CommandContext,
-    describe_full_disk,
-    exit_with,
-    format_examples,
-    get_actor_name,
-    open_command_context,
-)
 from desk.cli.common.options import EXISTING_FILE, EXISTING_PATH, json_option, owner_option
-from desk.cli.common.show import echo_note, echo_result, echo_text, format_count, track_progress
+from desk.cli.common.output import echo_note, echo_result, echo_text, format_count, track_progress
 from desk.cli.common.tables import (
     echo_unread_parts,
     explain_table_errors,
@@ -46,7 +46,7 @@ MAX_ROWS = 20
 """Maximum number of lines of a list in the terminal."""
 TABLE_HELP = "Table of declarations (CSV or XLSX), one row per file."
 METADATA_HELP = "Use the files' metadata (EXIF, IPTC, XMP) where the table contains no value."
-work_command = click.Group("work", help="Manage registered works, whose copies Exhibit searches for.")
+work_command = click.Group("work", help="Manage registered works. Exhibit searches for copies of these works.")
 
 
 @work_command.command(
@@ -65,20 +65,20 @@ work_command = click.Group("work", help="Manage registered works, whose copies E
 )
 @click.argument("paths", nargs=-1, required=True, type=EXISTING_PATH)
 @owner_option
-@click.option("--table", "csv_file", metavar="FILE", type=EXISTING_FILE, help=TABLE_HELP)
+@click.option("--table", "table_file", metavar="FILE", type=EXISTING_FILE, help=TABLE_HELP)
 @table_options
-@click.option("--use-metadata", "metadata", is_flag=True, help=METADATA_HELP)
+@click.option("--use-metadata", is_flag=True, help=METADATA_HELP)
 @json_option
 def add_works(
     *,
     paths: tuple[Path, ...],
-    named: str | None,
-    csv_file: Path | None,
+    owner_name: str | None,
+    table_file: Path | None,
     encoding: str | None,
-    named_columns: tuple[str, ...],
-    unused: tuple[str, ...],
+    column_assignments: tuple[str, ...],
+    ignored_headings: tuple[str, ...],
     skip_rows: bool,
-    metadata: bool,
+    use_metadata: bool,
     as_json: bool,
 ) -> None:
     """Register picture files, and all pictures in folders, as works.
@@ -97,7 +97,7 @@ def add_works(
     if not files:
         skipped_text = f" {describe_skipped_files(skipped_files)}" if skipped_files else ""
         raise InvalidRequestError(
-            f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures."
+            f"No pictures found.{skipped_text}", hint="Specify picture files, or folders with pictures."
         )
     context = open_command_context()
     from registry.models import ColumnMapping
@@ -105,19 +105,20 @@ def add_works(
 
     if hint := describe_full_disk(context.config):
         raise RefusedError("The disk is full.", reason="disk", hint=hint)
-    owner = context.get_owner(named)
-    columns = parse_column_options(owner, ColumnMapping.Kind.WORKS, named_columns)
+    owner = context.get_owner(owner_name)
+    columns = parse_column_options(owner, ColumnMapping.Kind.WORKS, column_assignments)
     table: work_tables.WorksTable | None = None
-    if csv_file is not None:
+    if table_file is not None:
         with explain_table_errors(), columns.remember_after(by=get_actor_name()):
             table = work_tables.parse_works_table(
-                csv_file.name, work_tables.read_table_bytes(csv_file), columns,
-                is_ignored=make_column_filter(unused), encoding=get_codec_name(encoding), skips_invalid=skip_rows,
+                table_file.name, work_tables.read_table_bytes(table_file), columns,
+                is_ignored=make_column_filter(ignored_headings), encoding=get_codec_name(encoding),
+                skips_invalid=skip_rows,
             )  # fmt: skip
     declarations: Mapping[str, DeclaredWork] = table or {}
     registrations: list[tuple[str, registration.RegistrationResult]] = []
     failures: list[dict[str, Any]] = []
-    for name, result in _register_files(context, owner, files, declarations, metadata=metadata):
+    for name, result in _register_files(context, owner, files, declarations, use_metadata=use_metadata):
         if isinstance(result, RefusedError):
             failures.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
@@ -147,16 +148,18 @@ def _register_files(
     files: Sequence[InputFile],
     declarations: "Mapping[str, DeclaredWork]",
     *,
-    metadata: bool,
+    use_metadata: bool,
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register files one by one, and yield the name of each with its result or the error."""
-    from indexer.search import fingerprint_file as stated_prints
+    from indexer.search import fingerprint_file
     from registry.works import fingerprint_registration, prefetch, registration
 
     fingerprint_files = [file for file in files if file.path.suffix.lower() == FINGERPRINT_SUFFIX]
     for file in fingerprint_files:
         try:
-            fingerprints = stated_prints.parse_fingerprint_file(read_picture(file.path, stated_prints.MAX_FILE_BYTES))
+            fingerprints = fingerprint_file.parse_fingerprint_file(
+                read_picture(file.path, fingerprint_file.MAX_FILE_BYTES)
+            )
         except RefusedError as error:
             yield file.name, error
         else:
@@ -169,7 +172,7 @@ def _register_files(
             wait_for_measurement()
             try:
                 data = read_picture(file.path, context.services.limits.max_bytes)
-                new_work = _build_new_work(file, declarations, metadata=metadata)
+                new_work = _build_new_work(file, declarations, use_metadata=use_metadata)
                 yield file.name, registration.register_work(context.services, owner, data, new_work)
             except RefusedError as error:
                 yield file.name, error
@@ -197,12 +200,12 @@ def _build_added_works(
 
 
 def _build_new_work(
-    file: InputFile, declarations: "Mapping[str, DeclaredWork]", *, metadata: bool
+    file: InputFile, declarations: "Mapping[str, DeclaredWork]", *, use_metadata: bool
 ) -> "registration.NewWork":
     from registry.works import registration, work_tables
 
     declaration = work_tables.find_declaration(declarations, file.name)
-    return registration.NewWork(declaration or DeclaredWork(), work_tables.normalise_name(file.name), metadata)
+    return registration.NewWork(declaration or DeclaredWork(), work_tables.normalise_name(file.name), use_metadata)
 
 
 def _list_unused_rows(
@@ -271,15 +274,15 @@ def _echo_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
         echo_note(f"  and {len(problems) - MAX_ROWS:,} more. To list all, add --json.")
 
 
-def _echo_unused_rows(unused: Sequence[Mapping[str, Any]]) -> None:
+def _echo_unused_rows(unused_rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the table rows that were not used, and the command to change a declaration."""
-    row_count = format_count(len(unused), "row", "rows")
+    row_count = format_count(len(unused_rows), "row", "rows")
     echo_note(f"  {row_count} not used: declarations of registered works are not changed.")
-    for row in unused[:MAX_ROWS]:
+    for row in unused_rows[:MAX_ROWS]:
         echo_note(f"  {row['file']}: work {row['work']} differs in {', '.join(row['columns'])}.")
-    if len(unused) > MAX_ROWS:
-        echo_note(f"  and {format_count(len(unused) - MAX_ROWS, 'more row')}.")
-    work = unused[0]["work"]
+    if len(unused_rows) > MAX_ROWS:
+        echo_note(f"  and {format_count(len(unused_rows) - MAX_ROWS, 'more row')}.")
+    work = unused_rows[0]["work"]
     echo_note(f"  Change a declaration: exhibit api PATCH works/{work} --field title=TITLE, or on the work's page")
 
 

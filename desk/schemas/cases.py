@@ -203,9 +203,9 @@ class Use(ResponseBody):
     @classmethod
     def from_case(cls, row: models.Case) -> list[Self]:
         """Return the uses of a case, in the order in which they were found."""
-        grouped: dict[tuple[object, ...], list[models.CaseSighting]] = {}
+        sightings_by_use: dict[tuple[object, ...], list[models.CaseSighting]] = {}
         for case_sighting in sorted(row.case_sightings.all(), key=lambda case_sighting: case_sighting.pk):
-            grouped.setdefault(
+            sightings_by_use.setdefault(
                 (*get_grouping_key(case_sighting.sighting), case_sighting.match_id, case_sighting.licence_id), []
             ).append(case_sighting)
         last_online = recaptures.find_last_online_times(row.captures.all())
@@ -220,7 +220,7 @@ class Use(ResponseBody):
                     ]
                 ),
             )
-            for use_sightings in grouped.values()
+            for use_sightings in sightings_by_use.values()
         ]
 
 
@@ -251,7 +251,7 @@ class Capture(ResponseBody):
 
     @staticmethod
     def resolve_files(row: models.Capture) -> list[str]:
-        return [file["name"] for file in row.kept]
+        return [file["name"] for file in row.stored_files]
 
     @staticmethod
     def resolve_page_status(row: models.Capture) -> str:
@@ -296,7 +296,7 @@ class OtherShownWork(ResponseBody):
 
 
 class ThirdPartyStatement(ResponseBody):
-    """A third party's statement about when a picture or page existed, which Exhibit did not observe itself."""
+    """A statement by a third party about when a picture or page existed. Exhibit did not observe this itself."""
 
     page_url: str = Field(examples=["https://shop.example/42"], description="URL of the page.")
     image_url: str = Field(description="URL of the picture.")

@@ -32,8 +32,8 @@ class Receipt(ResponseBody):
     )
     subject: str = Field(
         description=(
-            "What was timestamped: `manifest` (the list of the sealed files) or `checkpoint` (a checkpoint of the log "
-            "that contains the entry for it)."
+            "Timestamped object: `manifest` (the list of the sealed files) or `checkpoint` (a checkpoint of the log "
+            "that includes the corresponding log entry)."
         )
     )
     time: UtcTime | None = Field(description="Time that the receipt proves; null until the receipt is complete.")
@@ -170,7 +170,7 @@ class Bundle(BundleSummary):
         ]
         return [
             {
-                "is_timestamped": count.enough,
+                "is_timestamped": count.is_sufficient,
                 "timestamps": TimestampCounts.from_row(count),
                 "receipts": Receipt.from_rows(bundle_receipts),
             }

@@ -10,7 +10,7 @@ from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from desk.texts import claims
 from registry import models
 from registry.notices.checker import list_gap_sentences
-from registry.notices.claim_check import ClaimCheckRow, check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.claim_check import CaseClaimCheck, check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import build_items, build_letter
 from registry.notices.mail import has_uncertain_delivery
 from registry.notices.notices import UNSENT_STATES
@@ -102,7 +102,7 @@ class ClaimCheck(ResponseBody):
     case_pages: int = Field(alias="places", description="Number of pages of the case.")
     pages_read: int = Field(alias="pages", description="Number of recorded pages that were read.")
     names_cc_licence: bool = Field(
-        alias="friendly_first",
+        alias="suggests_friendly_letter",
         description=(
             "Whether a page mentions a Creative Commons licence. If so, consider an informal request before you "
             "send a notice."
@@ -111,7 +111,7 @@ class ClaimCheck(ResponseBody):
     findings: list[ClaimFinding] = Field(alias="points", description="Facts that may weaken the claim.")
 
     @classmethod
-    def from_checks(cls, checks: Mapping[int, ClaimCheckRow]) -> list[Self]:
+    def from_checks(cls, checks: Mapping[int, CaseClaimCheck]) -> list[Self]:
         """Create responses from claim checks by case number."""
         return [cls.from_row(claim_check, case=number) for number, claim_check in checks.items()]
 

@@ -199,4 +199,4 @@ class BulkEdit(ResponseBody):
     def resolve_sentence(row: models.BulkEdit) -> str:
         from desk.texts import ownership
 
-        return ownership.bulk_in_words(row)
+        return ownership.bulk_edit_in_words(row)

@@ -78,7 +78,7 @@ StrictInteger = Annotated[int, Strict()]
 Number = Annotated[StrictInteger, Field(ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Strict()]
 Date = Annotated[date, BeforeValidator(_check_iso_date)]
-"""Date in ISO 8601 format (YYYY-MM-DD). Times and numbers of seconds are rejected."""
+"""Date in ISO 8601 format (YYYY-MM-DD). Times and Unix timestamps are rejected."""
 PartialDate = Annotated[str, Field(max_length=10, pattern=PARTIAL_DATE_PATTERN)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
 Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT_PATTERN, examples=["5 USD"])]
@@ -335,7 +335,7 @@ class NewWatch(WatchLimits, WatchTimes):
 
     @property
     def subjects(self) -> dict[str, Any]:
-        """Queries and works of searches, as rows name them."""
+        """Queries and works of searches, under the names used in the database."""
         return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
 
@@ -368,7 +368,7 @@ class WatchChange(WatchLimits, WatchTimes):
 
     @property
     def subjects(self) -> dict[str, Any]:
-        """Queries and works of searches, as rows name them."""
+        """Queries and works of searches, under the names used in the database."""
         return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
 
@@ -531,7 +531,7 @@ class PasskeyRequest(RequestBody):
 
 
 class ReportedPicture(Reason):
-    """Report of a picture as illegal content."""
+    """A report that a picture is illegal content."""
 
     passkey: PasskeyResponse | None = Field(
         None, description="Response of the passkey, if the owner requires passkeys."

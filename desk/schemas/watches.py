@@ -83,14 +83,14 @@ class Crawl(ResponseBody):
             crawl_sightings.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(distinct_pictures)
         )
         unfinished_pictures = models.Picture.objects.filter(state__in=models.UNFINISHED)
-        uncompared = dict(crawl_sightings.filter(picture__in=unfinished_pictures).annotate(distinct_pictures))
+        uncompared_counts = dict(crawl_sightings.filter(picture__in=unfinished_pictures).annotate(distinct_pictures))
         sightings = dict(crawl_sightings.annotate(count=Count("*")))
         unrun_scripts = crawling.count_unrun_scripts(rows)
         return [
             {
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
-                "pictures_waiting": uncompared.get(row.pk, 0),
+                "pictures_waiting": uncompared_counts.get(row.pk, 0),
                 "pages_with_scripts": unrun_scripts[row.pk],
                 "hosts_waiting": crawling.list_paused_hosts(row),
             }
@@ -359,10 +359,10 @@ class Search(ResponseBody):
     name: str = Field(examples=["TinEye"], description="Name of the search.")
     description: str = Field(alias="about", description="Description of the search.")
     input: str = Field(
-        alias="takes",
+        alias="query_kind",
         description=(
-            "What the search takes as input: `pictures` (of works), `words` (queries), or `nothing` if it lists "
-            "everything."
+            "Input of the search: `pictures` (pictures of works), `words` (queries) or `nothing` (the search lists "
+            "all items of the service)."
         ),
         examples=["pictures"],
     )

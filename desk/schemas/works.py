@@ -170,7 +170,6 @@ class CopyrightTerm(ResponseBody):
 
     country: str = Field(examples=["CN"], description="Country code (ISO 3166-1 alpha-2).")
     status: str = Field(
-        alias="standing",
         description="Status of the copyright term: `running` (not expired), `over` (may have expired) or `unknown`.",
         examples=["running"],
     )

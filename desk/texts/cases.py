@@ -97,15 +97,15 @@ def describe_sightings(case: Case, first_seen: datetime | None) -> str:
     }
 
 
-def describe_case_for_email(case: Case, first: datetime | None) -> list[str]:
+def describe_case_for_email(case: Case, first_seen: datetime | None) -> list[str]:
     """Return the lines about a case in an email: certainty, overlap with the work, page and date, false alarm rate."""
     if case.shown is None:
-        return [describe_sightings(case, first)]
+        return [describe_sightings(case, first_seen)]
     match, page = case.shown.match, shorten_url(case.shown.sighting.page_url)
     certainty = _("%(sure)s. %(much)s") % {"sure": describe_certainty(match), "much": describe_overlap(match)}
     return [
         certainty,
-        _("%(seen)s: %(where)s") % {"seen": describe_sightings(case, first), "where": page},
+        _("%(seen)s: %(where)s") % {"seen": describe_sightings(case, first_seen), "where": page},
         describe_false_alarms(match),
     ]
 
@@ -142,8 +142,8 @@ def describe_false_alarms(match: Match) -> str:
         return _("The false alarm rate has not been measured.")
     values = {"n": grouped(bound.photographs), "failed": grouped(bound.false_alarms)}
     if not bound.false_alarms:
-        return _("In a test, none of %(n)s unrelated photographs was reported like this.") % values
-    return _("In a test, %(failed)s of %(n)s unrelated photographs were reported like this.") % values
+        return _("In a test, none of %(n)s unrelated photographs was reported with this certainty.") % values
+    return _("In a test, %(failed)s of %(n)s unrelated photographs were reported with this certainty.") % values
 
 
 @lru_cache(maxsize=64)
@@ -167,12 +167,16 @@ def format_history_event(event: CaseEvent) -> str:
 
 
 def describe_prior_decision(case: Case) -> str:
-    """Describe an earlier decision, by another member or the licence ledger, that left a case unchanged."""
+    """Explain that a case was not changed, because a member or the licence ledger had already decided it."""
     template = _("Case %(n)d was not changed: %(who)s had already decided “%(what)s”.")
-    return template % {"n": case.number, "who": who_in_words(case.decided_by), "what": decision_in_words(case.decision)}
+    return template % {
+        "n": case.number,
+        "who": decider_in_words(case.decided_by),
+        "what": decision_in_words(case.decision),
+    }
 
 
-GAP_SENTENCES = {
+OBSTACLE_PHRASES = {
     ObstacleReason.NO_PLACE: gettext_lazy("specifies no domain, URL or account"),
     ObstacleReason.DOMAIN: gettext_lazy("applies only to the domain %(value)s"),
     ObstacleReason.PATTERN: gettext_lazy("applies only to URLs that match %(value)s"),
@@ -193,16 +197,17 @@ GAP_SENTENCES = {
 
 def describe_obstacle(obstacle: Obstacle | None) -> str:
     """Describe why a licence does not cover a case; empty if it does."""
-    return "" if obstacle is None else str(GAP_SENTENCES[obstacle.reason]) % {"value": obstacle.value}
+    return "" if obstacle is None else str(OBSTACLE_PHRASES[obstacle.reason]) % {"value": obstacle.value}
 
 
 def list_sealed_items(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
-    """List the items that are sealed when the case is decided as not licensed."""
-    pictures = len({match.registered_id for match in matches} | {match.found_id for match in matches})
+    """List the items that are sealed when a member decides that the use is not licensed."""
+    picture_count = len({match.registered_id for match in matches} | {match.found_id for match in matches})
     completed_captures = [capture for capture in captures if capture.state == StepState.DONE]
     visit_count = len(completed_captures)
     lines = [
-        ngettext("%(n)s unchanged picture file", "%(n)s unchanged picture files", pictures) % {"n": grouped(pictures)},
+        ngettext("%(n)s unchanged picture file", "%(n)s unchanged picture files", picture_count)
+        % {"n": grouped(picture_count)},
         ngettext(
             "%(n)s page, with the times when the picture was seen on it",
             "%(n)s pages, with the times when the picture was seen on them",
@@ -231,22 +236,22 @@ def describe_visits(visits: VisitSummary) -> str:
     day = formats.date_format(timezone.localtime(visits.at), "DATE_FORMAT")
     if sum(visits.places.values()) == 1:
         (status,) = visits.places
-        return _("Visit on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(status)}
+        return _("Visit on %(day)s: %(what)s") % {"day": day, "what": status_in_words(status)}
     counts = [
         ngettext("%(what)s (%(n)s page)", "%(what)s (%(n)s pages)", n)
-        % {"what": standing_in_words(status_kind), "n": grouped(n)}
+        % {"what": status_in_words(status_kind), "n": grouped(n)}
         for status_kind in PlaceState
         if (n := visits.places.get(status_kind, 0))
     ]
     return _("Last visit on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counts)}
 
 
-def who_in_words(decider: str) -> str:
-    """Return the display name of a decider: a member's name, or a label for automatic decisions."""
+def decider_in_words(decider: str) -> str:
+    """Return the display name of a decider: a member's name, or the label of an automatic decider."""
     return str(DECIDER_LABELS.get(decider, decider))
 
 
-def standing_in_words(status: str) -> str:
+def status_in_words(status: str) -> str:
     """Describe the status of a page at its last visit."""
     return str(STATUS_LABELS[PlaceState(status)])
 

@@ -10,7 +10,7 @@ from crawler.reading.statements import StatementKind
 from desk.texts import cases, ownership
 from registry.cases.licence_check import Obstacle, ObstacleReason
 from registry.models import Case, Owner
-from registry.notices.claim_check import ClaimCheckRow, Point, PointKind
+from registry.notices.claim_check import CaseClaimCheck, Point, PointKind
 
 POINT_SENTENCES = {
     PointKind.LEDGER: gettext_lazy(
@@ -53,7 +53,7 @@ def describe_point(point: Point) -> str:
 
 
 def iter_grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
-    """Yield (text, URL) for each ground of a point. The URL is empty unless the ground is an object of the owner."""
+    """Yield (text, URL) for each ground of a point. The URL is empty unless the ground is a licence, case or notice."""
     grounds = point.grounds
     for item in grounds.get("statements", ()):
         yield _describe_statement(item), ""
@@ -96,11 +96,11 @@ def _describe_statement(statement: Mapping[str, Any]) -> str:
 
 
 OWNERSHIP_KINDS = (PointKind.TERM, PointKind.DEDICATION, PointKind.CREDIT, PointKind.MANIFEST, PointKind.EARLIER)
-"""Points that question the owner's rights in a work."""
+"""Points that call the owner's rights in a work into question."""
 
 
 def list_ownership_warnings(
-    checks: Mapping[int, ClaimCheckRow], cases: Iterable[Case]
+    checks: Mapping[int, CaseClaimCheck], cases: Iterable[Case]
 ) -> list[tuple[int, str, str, str]]:
     """Return ownership warnings as (case number, sentence, member who answered, answer)."""
     rows = []
@@ -124,7 +124,7 @@ def list_ownership_warnings(
     return rows
 
 
-def build_claim_check_context(owner: Owner, checks: Mapping[int, ClaimCheckRow]) -> dict[str, Any]:
+def build_claim_check_context(owner: Owner, checks: Mapping[int, CaseClaimCheck]) -> dict[str, Any]:
     """Return the template context of the claim check for some cases."""
     rows = [
         (number, [(point, describe_point(point), list(iter_grounds(owner, point))) for point in check.points])
@@ -134,6 +134,6 @@ def build_claim_check_context(owner: Owner, checks: Mapping[int, ClaimCheckRow])
         "claims": rows,
         "claim_places": sum(check.places for check in checks.values()),
         "claim_pages": sum(check.pages for check in checks.values()),
-        "speaks": any(check.points for check in checks.values()),
-        "friendly": any(check.friendly_first for check in checks.values()),
+        "has_points": any(check.points for check in checks.values()),
+        "suggests_friendly_letter": any(check.suggests_friendly_letter for check in checks.values()),
     }

@@ -14,7 +14,7 @@ from registry.crawls.budgets import MONTH_COST_KEY, RUN_COST_KEY, list_month_cha
 from registry.models import Crawl, Inquiry, StepState
 
 REASON_SENTENCES: dict[str, Promise] = {
-    Reason.BAD_ENCODING: gettext_lazy("The encoding of the server's response cannot be decoded."),
+    Reason.BAD_ENCODING: gettext_lazy("The received data cannot be decoded."),
     Reason.BAD_URL: gettext_lazy("The URL is not valid."),
     Reason.BLOCKED: gettext_lazy("This picture is on the operator's blocklist."),
     Reason.BROKE_OFF: gettext_lazy("The crawler failed repeatedly while visiting this URL."),
@@ -28,7 +28,7 @@ REASON_SENTENCES: dict[str, Promise] = {
     "http-403": gettext_lazy("The server denied access."),
     "http-404": gettext_lazy("There is nothing at this URL."),
     "http-410": gettext_lazy("The content at this URL was permanently removed."),
-    "http-429": gettext_lazy("The server requested fewer visits."),
+    "http-429": gettext_lazy("The server rejected the request because it receives too many requests from the crawler."),
     "http-451": gettext_lazy("The server cannot show this content for legal reasons."),
     Reason.INCOMPLETE: gettext_lazy("The transfer ended before the response was complete."),
     Reason.LINK: gettext_lazy("Links and special files in a folder are not read."),

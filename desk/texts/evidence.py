@@ -26,12 +26,13 @@ SUBJECT_LABELS: dict[str, Promise] = {
 class Step:
     """One step of the evidence chain.
 
-    ``words`` explains an incomplete step and what happens next. ``target`` is the section of the page with details.
+    ``explanation`` describes a complete step, or states why a step is incomplete and what happens next. ``target`` is
+    the section of the page with details.
     """
 
     name: str
     at: datetime | None
-    words: str
+    explanation: str
     done: bool
     target: str
     development: bool = False
@@ -130,9 +131,9 @@ def _deduplicate_services(receipts: Sequence[TimestampFacts]) -> list[TimestampF
     """Return one receipt per timestamp service: the earliest complete one, otherwise a pending one."""
     receipt_by_service: dict[tuple[str, str], TimestampFacts] = {}
     for receipt in receipts:
-        best_known = receipt_by_service.get((receipt.kind, receipt.name))
-        if best_known is None or (
-            receipt.time is not None and (best_known.time is None or receipt.time < best_known.time)
+        best_receipt = receipt_by_service.get((receipt.kind, receipt.name))
+        if best_receipt is None or (
+            receipt.time is not None and (best_receipt.time is None or receipt.time < best_receipt.time)
         ):
             receipt_by_service[receipt.kind, receipt.name] = receipt
     return list(receipt_by_service.values())

@@ -1,4 +1,4 @@
-"""Descriptions of the parts of a registered picture that are not compared, or that alone are never a certain match."""
+"""Descriptions of parts of a registered picture: those that are not compared, and marks that other works contain."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _, ngettext_lazy
 from exhibit.types import Money
 
 PLURAL_FORMS: dict[str, Promise] = {
-    "addresses": ngettext_lazy("%(n)s image URL", "%(n)s image URLs", "count"),
-    "answers": ngettext_lazy("%(n)s response", "%(n)s responses", "count"),
+    "image URLs": ngettext_lazy("%(n)s image URL", "%(n)s image URLs", "count"),
+    "responses": ngettext_lazy("%(n)s response", "%(n)s responses", "count"),
     "cases": ngettext_lazy("%(n)s case", "%(n)s cases", "count"),
     "cases assigned": ngettext_lazy("%(n)s case was assigned.", "%(n)s cases were assigned.", "count"),
     "cases covered in part": ngettext_lazy(
@@ -18,7 +18,7 @@ PLURAL_FORMS: dict[str, Promise] = {
         "%(n)s open cases would be partly covered and stay open.",
         "count",
     ),
-    "answers not read": ngettext_lazy("%(n)s unread reply", "%(n)s unread replies", "count"),
+    "unread replies": ngettext_lazy("%(n)s unread reply", "%(n)s unread replies", "count"),
     "cases decided otherwise": ngettext_lazy(
         "%(n)s case that would be covered already has a different decision by a member. That decision is kept.",
         "%(n)s cases that would be covered already have different decisions by members. Those decisions are kept.",
@@ -63,9 +63,9 @@ PLURAL_FORMS: dict[str, Promise] = {
     "licensed": ngettext_lazy("%(n)s case became licensed:", "%(n)s cases became licensed:", "count"),
     "cases not licensed": ngettext_lazy("%(n)s case not licensed", "%(n)s cases not licensed", "count"),
     "reopened": ngettext_lazy("%(n)s case reopened:", "%(n)s cases reopened:", "count"),
-    "cases of a watch": ngettext_lazy("%(n)s match", "%(n)s matches", "count"),
+    "matches": ngettext_lazy("%(n)s match", "%(n)s matches", "count"),
     "cases to decide": ngettext_lazy("%(n)s awaiting decision", "%(n)s awaiting decision", "count"),
-    "pictures looked at": ngettext_lazy("%(n)s picture examined", "%(n)s pictures examined", "count"),
+    "pictures examined": ngettext_lazy("%(n)s picture examined", "%(n)s pictures examined", "count"),
     "cases sealed": ngettext_lazy(
         "%(n)s case is sealed or being sealed.", "%(n)s cases are sealed or being sealed.", "count"
     ),
@@ -84,7 +84,7 @@ PLURAL_FORMS: dict[str, Promise] = {
     "minutes left": ngettext_lazy("About %(n)s minute left.", "About %(n)s minutes left.", "count"),
     "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
     "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
-    "finds to look at": ngettext_lazy("%(n)s match to review", "%(n)s matches to review", "count"),
+    "matches to review": ngettext_lazy("%(n)s match to review", "%(n)s matches to review", "count"),
     "files missing": ngettext_lazy("%(n)s file has not been received.", "%(n)s files have not been received.", "count"),
     "files waiting": ngettext_lazy(
         "%(n)s file is waiting to be registered. You can close this page; registration continues.",
@@ -96,7 +96,7 @@ PLURAL_FORMS: dict[str, Promise] = {
         "%(n)s licences were read. Nothing has been saved yet.",
         "count",
     ),
-    "lines without a file": ngettext_lazy(
+    "rows without a file": ngettext_lazy(
         "%(n)s row of the table refers to a file that was not received:",
         "%(n)s rows of the table refer to files that were not received:",
         "count",
@@ -108,18 +108,18 @@ PLURAL_FORMS: dict[str, Promise] = {
         "%(n)s more case is awaiting a decision.", "%(n)s more cases are awaiting a decision.", "count"
     ),
     "notices due": ngettext_lazy("%(n)s notice due", "%(n)s notices due", "count"),
-    "parties seen": ngettext_lazy("Seen on %(n)s site.", "Seen on %(n)s sites.", "count"),
-    "places listed": ngettext_lazy("%(n)s page will be listed.", "%(n)s pages will be listed.", "count"),
-    "places unlisted": ngettext_lazy(
+    "sites": ngettext_lazy("Seen on %(n)s site.", "Seen on %(n)s sites.", "count"),
+    "pages listed": ngettext_lazy("%(n)s page will be listed.", "%(n)s pages will be listed.", "count"),
+    "pages over the limit": ngettext_lazy(
         "%(n)s page is over the limit for one notice.",
         "%(n)s pages are over the limit for one notice.",
         "count",
     ),
-    "things amiss": ngettext_lazy(
+    "problems": ngettext_lazy(
         "One problem needs attention.", "%(n)s problems need attention, the most urgent first.", "count"
     ),
-    "things more": ngettext_lazy("and %(n)s more", "and %(n)s more", "count"),
-    "tries": ngettext_lazy("%(n)s attempt", "%(n)s attempts", "count"),
+    "more items": ngettext_lazy("and %(n)s more", "and %(n)s more", "count"),
+    "attempts": ngettext_lazy("%(n)s attempt", "%(n)s attempts", "count"),
     "works": ngettext_lazy("%(n)s work", "%(n)s works", "count"),
     "works changed": ngettext_lazy("%(n)s work was changed.", "%(n)s works were changed.", "count"),
     "works matching": ngettext_lazy("%(n)s matching work", "All %(n)s matching works", "count"),
@@ -137,7 +137,7 @@ PLURAL_FORMS: dict[str, Promise] = {
         "count",
     ),
 }
-"""Plural forms, by noun."""
+"""Messages that contain a number, by key."""
 
 
 def grouped(number: int) -> str:
@@ -145,9 +145,9 @@ def grouped(number: int) -> str:
     return number_format(number, force_grouping=True)
 
 
-def counted(count: int, noun: str) -> str:
-    """Format a count with its noun; ``noun`` is a key of ``PLURAL_FORMS``."""
-    return str(PLURAL_FORMS[noun] % {"count": count, "n": grouped(count)})
+def counted(count: int, key: str) -> str:
+    """Format a message that contains a number; ``key`` is a key of ``PLURAL_FORMS``."""
+    return str(PLURAL_FORMS[key] % {"count": count, "n": grouped(count)})
 
 
 def format_duration(seconds: float) -> str:

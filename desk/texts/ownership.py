@@ -187,8 +187,8 @@ def build_term_rows(findings: tuple[TermResult, ...]) -> list[tuple[str, str, st
     return [
         (
             str(COUNTRY_NAMES.get(finding.country, finding.country)),
-            str(TERM_STATUS_LABELS[finding.standing]),
-            str(TERM_RULES[finding.by]) % {"number": finding.number},
+            str(TERM_STATUS_LABELS[finding.status]),
+            str(TERM_RULES[finding.basis]) % {"number": finding.number},
             _(finding.source),
         )
         for finding in findings
@@ -230,10 +230,10 @@ def build_change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
 
 
-def bulk_in_words(edit: BulkEdit) -> str:
+def bulk_edit_in_words(edit: BulkEdit) -> str:
     """Describe a bulk edit, or for an undo, the edit that was undone."""
     if edit.undoes is not None:
-        return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
+        return _("Undone: %(what)s") % {"what": bulk_edit_in_words(edit.undoes)}
     values = {
         "name": edit.value,
         "field": str(FIELD_LABELS.get(edit.what, "")),

@@ -14,7 +14,7 @@ from desk.texts.numbers import format_duration, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.sentences import to_plain
 from exhibit.types import Money
-from registry.crawls import archive_captures as archived
+from registry.crawls import archive_captures
 from registry.crawls.budgets import MONTH_COST_KEY, RENDERING, RUN_COST_KEY, get_visits_today, parse_limits
 from registry.crawls.forecasts import HostForecast
 from registry.crawls.schedules import DAY, WEEK, load_time_of_day
@@ -132,9 +132,9 @@ def describe_costs(estimates: Sequence[Estimate], options: Mapping[str, Any]) ->
     )
 
 
-def describe_captures(estimates: Sequence[archived.ArchiveEstimate]) -> list[str]:
+def describe_archive_estimates(estimates: Sequence[archive_captures.ArchiveEstimate]) -> list[str]:
     """Describe the archives that would be queried, the contents of their indexes, and the duration of a run."""
-    return [line for estimate in estimates for line in _describe_capture(estimate)]
+    return [line for estimate in estimates for line in _describe_archive_estimate(estimate)]
 
 
 def describe_hosts(hosts: HostForecast) -> Iterator[str]:
@@ -152,7 +152,8 @@ def describe_hosts(hosts: HostForecast) -> Iterator[str]:
         yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(other_hosts), "n": grouped(other_urls)}
     values["time"] = format_duration(hosts.estimate_seconds())
     sentence = _("With %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
-    yield f"{sentence} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
+    remark = _("It takes longer if a site is slow or its robots.txt requires longer delays.")
+    yield f"{sentence} {remark}"
 
 
 def describe_file(file: "FileSummary") -> Iterator[str]:
@@ -164,7 +165,7 @@ def describe_file(file: "FileSummary") -> Iterator[str]:
     yield from (in_words(to_plain(problem)) for problem in file.problems)
 
 
-def _describe_capture(estimate: archived.ArchiveEstimate) -> Iterator[str]:
+def _describe_archive_estimate(estimate: archive_captures.ArchiveEstimate) -> Iterator[str]:
     values = {
         "name": estimate.title,
         "domain": estimate.domain,
@@ -183,7 +184,8 @@ def _describe_capture(estimate: archived.ArchiveEstimate) -> Iterator[str]:
         yield _("%(name)s lists %(n)s different pictures of %(domain)s.") % values
     else:
         sentence = _("%(name)s lists no pictures of %(domain)s for this period.") % values
-        yield f"{sentence} {_('Check the spelling, or give it more time.')}"
+        advice = _("Check the spelling of the domain, or choose a longer period.")
+        yield f"{sentence} {advice}"
         return
     yield (
         _(
@@ -204,7 +206,8 @@ def _describe_cost(estimate: Estimate) -> str:
         return _("%(name)s, maximum requests per run: %(n)s. Their cost is not known.") % values
     values |= {"each": money(estimate.price.each), "cost": money(estimate.cost), "free": grouped(estimate.price.free)}
     sentence = _("%(name)s, maximum requests per run: %(n)s × %(each)s = %(cost)s.") % values
-    return f"{sentence} {_('Free requests of a month: %(free)s.') % values}" if estimate.price.free else sentence
+    free_requests = _("Free requests per month: %(free)s.") % values
+    return f"{sentence} {free_requests}" if estimate.price.free else sentence
 
 
 def _describe_spending(costs_per_run: Sequence[Money], spending_limits: Mapping[str, Money]) -> list[str]:

@@ -11,6 +11,6 @@ class WebConfig(AppConfig):
 
     def ready(self) -> None:
         """Start logging sign-ins."""
-        from desk.web.account.log import connect_signals  # noqa: PLC0415 - models are there by now
+        from desk.web.account.log import connect_signals  # noqa: PLC0415 - the models have been loaded
 
         connect_signals()

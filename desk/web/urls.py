@@ -37,7 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *pages,
     *build_shortened_patterns(pages),
     path("o/", RedirectView.as_view(pattern_name="owners")),
-    path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
+    path("account/2fa/webauthn/add/", second_factors.AddKeyView.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),
     path("sign-in/", accounts.login, name="account_login"),  # Listed last, so that reverse() returns this URL.
     path("sign-out/", accounts.logout, name="account_logout"),

@@ -154,8 +154,8 @@ def join_counts(sources: Sequence[CountsSource], date: str) -> JointFalseAlarmCo
     return JointFalseAlarmCounts(
         date,
         tuple(
-            CountsSource(original.digest, original.key, without_pictures[index], *source_counts[index])
-            for index, original in enumerate(sorted_sources)
+            CountsSource(source.digest, source.key, without_pictures[index], *source_counts[index])
+            for index, source in enumerate(sorted_sources)
         ),
     )
 

@@ -44,9 +44,9 @@ class ServiceOffer:
     kind: str
     title: str  # display name
     page: str  # URL of description and terms
-    learns: str  # data that the service receives; this and the next two are translated
+    shared_data: str  # data that the service receives; this and the next two are translated
     costs: str
-    takes: str
+    duration: str
     settings: Mapping[str, object]
     root: str = ""
     root_url: str = ""
@@ -65,9 +65,9 @@ OFFERS: tuple[ServiceOffer, ...] = (
         kind="rfc3161",
         title="FreeTSA",
         page="https://freetsa.org/index_en.php",
-        learns=_DIGEST_ONLY,
+        shared_data=_DIGEST_ONLY,
         costs=gettext_noop("Free. Volunteers operate the service, without any guarantee."),
-        takes=gettext_noop("About one second."),
+        duration=gettext_noop("About one second."),
         settings={"urls": ["https://freetsa.org/tsr"]},
         root="a6379e7cecc05faa3cbf076013d745e327bbbaa38c0b9af22469d4701d18aabc",
         root_url="https://freetsa.org/files/cacert.pem",
@@ -77,9 +77,9 @@ OFFERS: tuple[ServiceOffer, ...] = (
         kind="rfc3161",
         title="DigiCert",
         page="https://knowledge.digicert.com/general-information/rfc3161-compliant-time-stamp-authority-server",
-        learns=_DIGEST_ONLY,
+        shared_data=_DIGEST_ONLY,
         costs=gettext_noop("Free. The server is intended for code signing: check its terms before you rely on it."),
-        takes=gettext_noop("About one second."),
+        duration=gettext_noop("About one second."),
         settings={"urls": ["http://timestamp.digicert.com"]},
         root="552f7bdcf1a7af9e6ce672017f4f12abf77240c78e761ac203d1d9d20ac89988",
     ),
@@ -88,12 +88,12 @@ OFFERS: tuple[ServiceOffer, ...] = (
         kind="opentimestamps",
         title="OpenTimestamps",
         page="https://opentimestamps.org",
-        learns=gettext_noop(
+        shared_data=gettext_noop(
             "Three calendars learn the address of this installation and that it requests a timestamp, but "
             "not the digest. A block explorer learns which block is queried."
         ),
         costs=gettext_noop("None."),
-        takes=gettext_noop("Several hours: a calendar collects digests, then six Bitcoin blocks have to follow."),
+        duration=gettext_noop("Several hours: a calendar collects digests, then six Bitcoin blocks have to follow."),
         settings={
             "urls": [
                 "https://a.pool.opentimestamps.org",

@@ -1,7 +1,7 @@
 """Signatures in PDFs: PAdES (ETSI EN 319 142-1), with a timestamp (RFC 3161) if an authority is configured.
 
 The signed file is a copy. It starts with the bytes of the sealed PDF, because the signature is appended; the PDF in the
-bundle is not changed. This needs the optional part ``pades``.
+bundle is not changed. This needs the optional component ``pades``.
 """
 
 import io
@@ -43,7 +43,7 @@ def sign_pdf(
     Without an authority, the signature has no timestamp.
 
     Raises:
-        ServiceMissingError: The optional part is not installed, or the authority does not respond.
+        ServiceMissingError: The optional component is not installed, or the authority does not respond.
         ExhibitError: The PDF cannot be signed.
     """
     if find_spec("pyhanko") is None:
@@ -81,7 +81,7 @@ def _build_signer(key: DocumentKey) -> Untyped:
 
     certificate = x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
     private_key = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call,unused-ignore]  # the optional part may be absent
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call,unused-ignore]  # the optional component may be absent
     return signers.SimpleSigner(certificate, keys.PrivateKeyInfo.load(private_key), store)
 
 
@@ -101,7 +101,7 @@ def _build_timestamper(authority: TimestampAuthority) -> "TimeStamper":
     from asn1crypto import tsp
     from pyhanko.sign.timestamps import TimeStamper
 
-    class GuardedTimeStamper(TimeStamper):  # type: ignore[misc,unused-ignore]  # the optional part has no types where it is absent
+    class GuardedTimeStamper(TimeStamper):  # type: ignore[misc,unused-ignore]  # the optional component has no types where it is absent
         """Timestamper that sends its requests over the guarded session.
 
         It sends one request for each signature, and one to learn the size of a response.

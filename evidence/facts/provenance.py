@@ -2,7 +2,7 @@
 
 The content consists of statements by the signer. Neither external manifests nor revocation data are fetched. Pictures
 are untrusted, so a sandboxed helper process reads them within limits (``manifest_helper``). This needs the optional
-part ``c2pa``; without it nothing is checked.
+component ``c2pa``; without it nothing is checked.
 """
 
 import json
@@ -32,8 +32,8 @@ helper = Helper("evidence.facts.manifest_helper")
 def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, bytes] | None:
     """Read the manifest in a picture; returns its facts, with an empty ``file``, and the manifest as JSON.
 
-    The JSON is empty if no manifest was read. The result is ``None`` if the picture was not examined: the optional part
-    is missing, the picture is too large, or its format (Pillow's name) cannot contain manifests.
+    The JSON is empty if no manifest was read. The result is ``None`` if the picture was not examined: the optional
+    component is missing, the picture is too large, or its format (Pillow's name) cannot contain manifests.
     """
     media_type = MEDIA_TYPES.get(picture_format)
     if media_type is None or len(data) > MAX_BYTES or find_spec("c2pa") is None:

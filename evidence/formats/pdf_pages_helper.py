@@ -87,7 +87,7 @@ def extract_pages(data: bytes, max_pages: int, folder: Path) -> HelperResult:
     writer.write(out)
     pages_pdf = out.getvalue()
     if inspect_pdf(pages_pdf).kinds:
-        raise RefusedError("It holds more than pages.", reason="active")
+        raise RefusedError("It still contains active or embedded content.", reason="active")
     _check_typesetting(pages_pdf, len(sizes), folder)
     result = {
         "sizes": sizes,

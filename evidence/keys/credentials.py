@@ -1,4 +1,4 @@
-"""Content credentials (C2PA) signed by an owner's document key. Needs the optional part ``c2pa``.
+"""Content credentials (C2PA) signed by an owner's document key. Needs the optional component ``c2pa``.
 
 C2PA rejects self-signed certificates. The key is therefore certified twice: by an authority certificate, and by a leaf
 certificate below it. As for PDFs, readers show an unknown signer until the certificate is pinned. No service is
@@ -64,7 +64,7 @@ def add_credentials(
         binding: Value of the soft binding :data:`SOFT_BINDING`, the ISCC of ``data``.
 
     Raises:
-        ServiceMissingError: The optional part is not installed.
+        ServiceMissingError: The optional component is not installed.
         RefusedError: The file cannot contain credentials.
     """
     if find_spec("c2pa") is None:

@@ -136,11 +136,11 @@ class BucketCheckpointStore:
 
 
 def _write(path: Path, checkpoint: SignedCheckpoint, get_location: Callable[[Path], str]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump({"note": checkpoint.note, "place": get_location(draft)}, file)
+    temporary_path = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary_path.open("w", encoding="utf-8") as file:
+        json.dump({"note": checkpoint.note, "place": get_location(temporary_path)}, file)
         sync_file(file)
-    draft.replace(path)
+    temporary_path.replace(path)
     sync_path(path.parent)
 
 

@@ -57,7 +57,7 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise InvalidRequestError(
-            f"{name!r} cannot name a log.", hint="Use one such as example.org/log, without spaces or +."
+            f"{name!r} is not a valid log name.", hint="Use one such as example.org/log, without spaces or +."
         )
     return name
 
@@ -82,7 +82,7 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
     is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
     if not is_valid or compute_key_id(name, raw[1:], algorithm).hex() != key_id:
         raise InvalidRequestError(
-            f"This is not a {key_owner}'s public key.", hint="It reads name+8 hexadecimal digits+base64."
+            f"This is not a {key_owner}'s public key.", hint="Its format is name+8 hexadecimal digits+base64."
         )
     if not is_valid_point(raw[1:]):
         raise InvalidRequestError(

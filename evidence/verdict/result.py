@@ -152,8 +152,8 @@ class Verdict:
 
     ``seal`` (the seal digest) is ``None`` if the manifest cannot be read. ``required_grades`` contains the grades that
     the trust list requires; ``None`` requires every grade for which the bundle has checks. ``times`` is empty if the
-    times contradict each other. ``views`` (of logs) and ``account`` (of the case) serve for comparison with other
-    bundles (``verify.split_views``, ``verify.contradictions``).
+    times contradict each other. ``views`` (of logs) and ``bundle_statements`` (about the case) serve for comparison
+    with other bundles (``verify.split_views``, ``verify.contradictions``).
     """
 
     bundle: str

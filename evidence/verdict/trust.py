@@ -102,27 +102,27 @@ class Trust(Canonical):
         return next((key for key in self.keys if (key.public, key.use) == (public, use)), None)
 
     @classmethod
-    def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
+    def from_json(cls, data: bytes, *, label: str = "the trust list") -> Self:
         """Parse a trust list; raises ``FormatError`` with the position of the fault."""
-        trust = from_plain(cls, parse_json(data, label=what, limit=MAX_TRUST_BYTES), location=what)
+        trust = from_plain(cls, parse_json(data, label=label, limit=MAX_TRUST_BYTES), location=label)
         timestamp_services: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.trust_field)]
         for entry in (*timestamp_services, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:
-                raise FormatError(f"{what} has a development entry without a label.")
+                raise FormatError(f"{label} has a development entry without a label.")
         pinned_names = {fold_name(entry.name) for entry in timestamp_services}
         requirements = trust.requirements
         if not 1 <= requirements.timestamps <= max(len(pinned_names), 1):
             raise FormatError(
-                f"{what} requires {requirements.timestamps} timestamp services but lists {len(pinned_names)}."
+                f"{label} requires {requirements.timestamps} timestamp services but lists {len(pinned_names)}."
             )
         cosigners = {fold_name(cosigner.name) for cosigner in trust.cosigners}
         if not 0 <= requirements.cosigners <= len(cosigners):
-            raise FormatError(f"{what} requires {requirements.cosigners} cosigners but lists {len(cosigners)}.")
-        _check_pins(trust, what)
+            raise FormatError(f"{label} requires {requirements.cosigners} cosigners but lists {len(cosigners)}.")
+        _check_pins(trust, label)
         for key in trust.keys:
             if not is_valid_point(key.public):
-                raise FormatError(f"{what}: the key of {key.owner} is not secure: small order, or not canonical.")
-        _check_identities(trust, what)
+                raise FormatError(f"{label}: the key of {key.owner} is not secure: small order, or not canonical.")
+        _check_identities(trust, label)
         return trust
 
 
@@ -191,7 +191,7 @@ def load_trust(path: Path = DEFAULT_PATH) -> Trust:
     Raises ``InvalidRequestError`` if the file cannot be read or is not a trust list.
     """
     try:
-        return Trust.from_json(path.read_bytes(), what=path.name)
+        return Trust.from_json(path.read_bytes(), label=path.name)
     except (OSError, FormatError) as error:
         reason = error.message if isinstance(error, FormatError) else f"{path} cannot be read."
         raise InvalidRequestError(reason, hint="docs/reference/trust-list.md describes the trust list.") from error

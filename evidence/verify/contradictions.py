@@ -154,28 +154,33 @@ def compare_statements(statements: Iterable[BundleStatements]) -> tuple[Contradi
 
     A bundle that is listed twice does not contradict itself.
     """
-    accounts_by_fact: dict[tuple[CaseKey, FactKey], BundleStatements] = {}
+    statements_by_fact: dict[tuple[CaseKey, FactKey], BundleStatements] = {}
     results = []
-    for account in statements:
-        for (case, fact), value in account.values_by_fact.items():
-            first_account = accounts_by_fact.setdefault((case, fact), account)
-            if (first_value := first_account.values_by_fact[case, fact]) != value:
-                case_name = (account.log, *case[1:3])
+    for bundle_statements in statements:
+        for (case, fact), value in bundle_statements.values_by_fact.items():
+            first_statements = statements_by_fact.setdefault((case, fact), bundle_statements)
+            if (first_value := first_statements.values_by_fact[case, fact]) != value:
+                case_name = (bundle_statements.log, *case[1:3])
                 results.append(
-                    Contradiction((first_account.bundle, account.bundle), case_name, fact, (first_value, value))
+                    Contradiction(
+                        (first_statements.bundle, bundle_statements.bundle), case_name, fact, (first_value, value)
+                    )
                 )
     return tuple(results)
 
 
 def find_shared_sightings(statements: Iterable[BundleStatements]) -> tuple[SharedSighting, ...]:
     """Find the sightings on which several cases rely, once for each pair of cases, in the order of the bundles."""
-    accounts_by_sighting: dict[tuple[str, str], BundleStatements] = {}
+    statements_by_sighting: dict[tuple[str, str], BundleStatements] = {}
     shared_sightings: dict[tuple[object, ...], SharedSighting] = {}
-    for account in statements:
-        for page_url, picture in sorted(account.sightings):
-            first_account = accounts_by_sighting.setdefault((page_url, picture), account)
-            if first_account.case != account.case:
-                pair = (first_account.bundle, account.bundle), (first_account.case, account.case)
+    for bundle_statements in statements:
+        for page_url, picture in sorted(bundle_statements.sightings):
+            first_statements = statements_by_sighting.setdefault((page_url, picture), bundle_statements)
+            if first_statements.case != bundle_statements.case:
+                pair = (
+                    (first_statements.bundle, bundle_statements.bundle),
+                    (first_statements.case, bundle_statements.case),
+                )
                 shared_sightings.setdefault((pair[1], page_url, picture), SharedSighting(*pair, page_url, picture))
     return tuple(shared_sightings.values())
 

@@ -126,7 +126,9 @@ def list_views(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> 
                         ),
                     )
                 )
-    return tuple(view for proof in proven_hashes if (view := _build_view(bundle, inspection, *proof)) is not None)
+    return tuple(
+        view for text, hashes in proven_hashes if (view := _build_view(bundle, inspection, text, hashes)) is not None
+    )
 
 
 def _build_view(

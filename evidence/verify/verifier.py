@@ -35,7 +35,7 @@ from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, describe_omission, inspect, list_log_proofs, measure_files
 from evidence.verify.checks.lines import build_first_lines
 from evidence.verify.checks.order import check_order
-from evidence.verify.checks.remade import ContentGenerators
+from evidence.verify.checks.regeneration import ContentGenerators
 from evidence.verify.contradictions import BundleStatements, extract_statements
 from evidence.verify.split_views import CheckpointView, find_split_views, list_views
 from exhibit.errors import IntegrityError, InvalidRequestError
@@ -45,7 +45,7 @@ from exhibit.errors import IntegrityError, InvalidRequestError
 class Verifier:
     """Verifier of bundles against a trust list.
 
-    Without ``makers``, drawings, sentences and the exhibit sheet are not regenerated for comparison.
+    Without ``generators``, drawings, sentences and the exhibit sheet are not regenerated for comparison.
     """
 
     trust: Trust = field(default_factory=load_trust)
@@ -132,11 +132,11 @@ def _build_omission_check(path: str, omitted_file: OmittedFileFacts) -> Check:
 
 
 def _check_container(contents: Contents, other_state: State, inspection: Inspection | None = None) -> Check:
-    measurements, broken = (
+    measurements, unreadable_files = (
         (inspection.measurements, inspection.unreadable_files) if inspection else measure_files(contents)
     )
-    if broken:
-        return fail_check("container", next(iter(broken.values())))
+    if unreadable_files:
+        return fail_check("container", next(iter(unreadable_files.values())))
     members = [
         Member(name, item.size, item.crc, partial(contents.iterate_chunks, name)) for name, item in measurements.items()
     ]

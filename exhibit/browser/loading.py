@@ -99,7 +99,7 @@ async def open_visitor_page(browser: Browser, agent: str, width: int, height: in
 
 
 def block_popups(page: Page, on_refused: Callable[[str, str, str], None] = lambda *_: None) -> None:
-    """Close popups and dialogs of a page.
+    """Close the popups and dismiss the dialogs of a page; report these, WebSockets and downloads.
 
     Args:
         page: The page.

@@ -8,7 +8,7 @@ from pathlib import Path
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
 """Names of Chromium and of browsers based on it, in the order of preference."""
 
-NO_BROWSER = "none"  # as the setting: use no browser even if one is installed
+NO_BROWSER = "none"  # value of the setting for captures without a browser, even if one is installed
 
 PACKAGES_HINT = "Install the optional component: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
 BROWSER_HINT = "Install a browser (`apt-get install chromium`), or set EXHIBIT_CAPTURE_BROWSER to your browser."

@@ -48,8 +48,8 @@ _PLAYWRIGHT_DISABLED_FEATURES = (
 DISABLED_FEATURES_OPTION = "--disable-features=" + ",".join(
     (*_PLAYWRIGHT_DISABLED_FEATURES, "WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
 )
-"""Disabled features: two internal pages of the address bar of each window. They are never visible and use as much
-memory as an open page. A browser reads only the last such option, so the list includes Playwright's features.
+"""Option that disables two internal pages of each window's address bar, which are never visible and use as much memory
+as an open page. A browser reads only the last such option, so the list includes the features that Playwright disables.
 """
 LAUNCH_OPTIONS = (
     DISABLED_FEATURES_OPTION,

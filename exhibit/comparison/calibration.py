@@ -133,9 +133,9 @@ class Calibration:
     data: str  # description of the measured data
     photographs: int  # number of photographs behind weights and knots
     prior: float  # fraction of copies among the pairs before any measurement, as the probability assumes
-    figures: tuple[str, ...]  # names of the figures, see `FIGURES`
+    figures: tuple[str, ...]  # names of the measurements, see :data:`MEASUREMENT_FUNCTIONS`
     weights: tuple[float, ...]  # one for each figure
-    intercept: float  # of the score
+    intercept: float  # constant term of the score
     knots: tuple[tuple[float, float], ...]  # score and probability, both rising
     certain: FalseAlarmBound  # false alarms among pairs decided as certain
     review: FalseAlarmBound  # false alarms among pairs decided as review

@@ -16,13 +16,13 @@ SLOPES = (3.0, 1.0, 1 / 3)
 
 @lru_cache(maxsize=256)  # verdicts and commands repeatedly need the bounds of the calibrations in use
 def compute_upper_bound(failures: int, trials: int) -> float:
-    """Return the largest rate, 0 to 1, that gives at most ``failures`` failures with probability ``1 - LEVEL``.
+    """Return the largest rate, 0 to 1, that gives at most ``failures`` failures with probability α.
 
-    The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
-    in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - LEVEL`` for a binomial
-    ``X``; 1 without trials. Trials must be independent of one another: edits of one photograph are one trial. Without
-    failures it is ``1 - (1 - LEVEL) ** (1 / trials)``, about 3 / trials. It is valid for a number of trials that was
-    fixed in advance.
+    α is ``1 - CONFIDENCE_LEVEL``. The bound is the exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use
+    of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26 (1934): the ``p`` with
+    ``P(X ≤ failures) = α`` for a binomial ``X``; 1 without trials. Trials must be independent of one another: edits of
+    one photograph are one trial. Without failures it is ``1 - α ** (1 / trials)``, about 3 / trials. It is valid for a
+    number of trials that was fixed in advance.
     """
     _check_counts(failures, trials)
     if failures >= trials:

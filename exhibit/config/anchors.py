@@ -25,7 +25,7 @@ class AnchorConfig:
         networks: Private networks in which this service may be reached, such as `["10.1.0.0/16"]`. Required if a host
             name in the other settings resolves to one; IP addresses written as numbers, and `localhost`, are always
             allowed.
-        development: `true` marks a service for trials; it has no legal weight, and every document states that.
+        development: `true` marks a test service; it has no legal weight, and every document states that.
     """
 
     needs_urls: ClassVar[bool] = True  # false for kinds that need no network requests

@@ -96,7 +96,7 @@ class Config:
         allowed_networks: Private networks that crawler and capture may access, such as `10.1.0.0/16`. By default, all
             private, loopback and link-local addresses are refused.
         cocapture_networks: Private networks allowed for visits requested by partners, to which `allowed_networks` does
-            not apply; for trials on one machine.
+            not apply; for tests on one machine.
         rdap_url: URL of IANA's registries of RDAP servers (RFC 9224); members can query the servers listed there on the
             page of a site. Empty: disabled.
         web_archive_url: Web archive with the Internet Archive's Save Page Now API (SPN2), such as
@@ -149,7 +149,7 @@ class Config:
         tick_seconds: Interval at which schedules and pending work are checked.
         api_requests_a_minute: Maximum API requests of each token in a minute.
         identifications_a_minute: Maximum `identify` requests of all tokens of a member together in a minute.
-        edge_recheck_share: Percentage of the results of contributors that are fetched and measured again here.
+        edge_recheck_share: Percentage of contributors' results that this installation fetches and measures again.
         update_url: URL that returns the latest version, such as the `…/releases/latest` API of a code host. Exhibit
             sends one `GET` a day, without version, contact or cookie; the server learns this machine's IP address.
             Empty: no requests.
@@ -298,7 +298,7 @@ def _read_file(path: Path) -> dict[str, tuple[str, object]]:
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
-    # A table cannot be written as one text, so tables are supported only in the file.
+    # An environment variable cannot contain a table, so tables are supported only in the file.
     names = {get_environment_name(field.name): field.name for field in fields(Config) if field.name != "anchors"}
     variables = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
     return {

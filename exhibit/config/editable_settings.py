@@ -71,13 +71,13 @@ def write_settings(folder: Path, changes: Mapping[str, str]) -> None:
 
 
 def _replace_file(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        sync_path(draft)
-        draft.replace(path)
+        sync_path(temporary_path)
+        temporary_path.replace(path)
         sync_path(path.parent)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary_path.unlink(missing_ok=True)

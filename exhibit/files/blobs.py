@@ -56,13 +56,13 @@ class StorageMedium(Protocol):
     def remove(self, keys: Sequence[str]) -> None:
         """Remove keys. Missing keys are ignored."""
 
-    def keys(self, below: str) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder, or all keys."""
 
-    def folders(self, below: str) -> Iterator[tuple[str, float]]:
+    def folders(self, prefix: str) -> Iterator[tuple[str, float]]:
         """Yield the name of each subfolder and the time it last received a file, in seconds since 1970."""
 
-    def clear(self, below: str) -> None:
+    def clear(self, prefix: str) -> None:
         """Remove a folder and its contents, as far as possible."""
 
     def sweep(self, older_than: float) -> int:
@@ -226,15 +226,15 @@ class FolderMedium:
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
         """Write to a file in ``incoming/``, and rename it when all bytes are on the disk."""
         self._check_exists()
-        draft = self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
+        temporary_path = self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
-            with draft.open("xb") as file:
+            with temporary_path.open("xb") as file:
                 for chunk in (data,) if isinstance(data, bytes) else data:
                     file.write(chunk)
                 sync_file(file)
-            self.import_file(draft, key)
+            self.import_file(temporary_path, key)
         finally:
-            draft.unlink(missing_ok=True)
+            temporary_path.unlink(missing_ok=True)
 
     def move(self, key: str, target: StorageMedium, target_key: str) -> None:
         """Rename the file on the same disk, which needs no space, or copy it to another disk."""
@@ -257,20 +257,20 @@ class FolderMedium:
                 (self.root / key).unlink()
                 sync_path((self.root / key).parent)
 
-    def keys(self, below: str) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         """Yield file names. Unfinished and unrelated files may be among them."""
         self._check_exists()
-        for folder, _, names in os.walk(self.root / below, onerror=_raise_unreadable_folder_error):
+        for folder, _, names in os.walk(self.root / prefix, onerror=_raise_unreadable_folder_error):
             relative_folder = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{relative_folder}/{name}" for name in names)
 
-    def folders(self, below: str) -> Iterator[tuple[str, float]]:
+    def folders(self, prefix: str) -> Iterator[tuple[str, float]]:
         """Return subfolders with their modification times."""
-        return ((path.name, _read_modified_time(path)) for path in (self.root / below).iterdir() if path.is_dir())
+        return ((path.name, _read_modified_time(path)) for path in (self.root / prefix).iterdir() if path.is_dir())
 
-    def clear(self, below: str) -> None:
+    def clear(self, prefix: str) -> None:
         """Remove the folder immediately."""
-        shutil.rmtree(self.root / below, ignore_errors=True)
+        shutil.rmtree(self.root / prefix, ignore_errors=True)
 
     def sweep(self, older_than: float) -> int:
         """Remove old files in ``incoming/``."""
@@ -280,15 +280,15 @@ class FolderMedium:
             path.unlink(missing_ok=True)
         return len(leftovers)
 
-    def import_file(self, draft: Path, key: str) -> None:
+    def import_file(self, temporary_path: Path, key: str) -> None:
         """Move a finished file on the same disk to its key."""
         path = self.root / key
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             for folder in path.parents[1 : key.count("/") + 1]:
                 sync_path(folder)
-        draft.chmod(_READ_ONLY)
-        draft.replace(path)
+        temporary_path.chmod(_READ_ONLY)
+        temporary_path.replace(path)
         sync_path(path.parent)
 
     def _check_exists(self) -> None:

@@ -158,28 +158,28 @@ class Bucket:
                     with suppress(FileNotFoundError):
                         obstore.delete(objects, key)
 
-    def keys(self, below: str) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         """Yield keys. Each request lists many keys."""
-        return (entry["path"] for entry in self.list_objects(below))
+        return (entry["path"] for entry in self.list_objects(prefix))
 
-    def folders(self, below: str) -> Iterator[tuple[str, float]]:
+    def folders(self, prefix: str) -> Iterator[tuple[str, float]]:
         """Return each subfolder with the time of its newest object, by the clock of the store."""
         newest: dict[str, float] = {}
-        for entry in self.list_objects(below):
-            name = entry["path"].removeprefix(f"{below}/").partition("/")[0]
+        for entry in self.list_objects(prefix):
+            name = entry["path"].removeprefix(f"{prefix}/").partition("/")[0]
             newest[name] = max(newest.get(name, 0.0), entry["last_modified"].timestamp())
         return iter(newest.items())
 
-    def list_objects(self, below: str) -> "Iterator[ObjectMeta]":
+    def list_objects(self, prefix: str) -> "Iterator[ObjectMeta]":
         """Yield the objects below a folder. Each request lists many objects."""
         with self.connect() as objects:
             self.check()
-            for batch in obstore.list(objects, below):
+            for batch in obstore.list(objects, prefix):
                 yield from batch
 
-    def clear(self, below: str) -> None:
+    def clear(self, prefix: str) -> None:
         """Remove the objects below a folder, up to 1,000 with each request."""
-        keys = self.keys(below)
+        keys = self.keys(prefix)
         while batch := list(islice(keys, 1000)):
             self.remove(batch)
 
@@ -304,9 +304,9 @@ class BucketFolder:
             prefixes = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
         return [path.removeprefix(f"{self._folder}/") for path in prefixes]
 
-    def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
+    def names(self, prefix: str = "") -> Iterator[tuple[str, datetime]]:
         """Yield names (all, or those below a folder) with the time of modification by the clock of the store."""
-        for entry in self._bucket.list_objects(self._key(below).rstrip("/")):
+        for entry in self._bucket.list_objects(self._key(prefix).rstrip("/")):
             yield entry["path"].removeprefix(f"{self._folder}/"), entry["last_modified"]
 
     def _key(self, name: str) -> str:
@@ -348,7 +348,7 @@ def open_store(url: str, keys: Path) -> ObjectStore:
             name: os.environ[f"AWS_{name.upper()}"] for name in _CLIENT_OPTIONS if f"AWS_{name.upper()}" in os.environ
         }
         client |= {name: options_in_file.pop(name) for name in _CLIENT_OPTIONS & options_in_file.keys()}
-        options: ClientConfig = {**_DEFAULT_CLIENT_OPTIONS, **client}  # type: ignore[typeddict-item]  # the library looks at them
+        options: ClientConfig = {**_DEFAULT_CLIENT_OPTIONS, **client}  # type: ignore[typeddict-item]  # the library validates them
         return from_url(url, config=options_in_file, client_options=options, retry_config=_RETRY_OPTIONS)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
         detail = str(error).partition("\n")[0].partition(" error: ")[2]

@@ -65,7 +65,7 @@ class DelimitedTable:
         *,
         is_heading: Callable[[str], bool] = lambda _head: False,
         starts_row: Callable[[Sequence[str], Sequence[str]], bool] = lambda _heads, _cells: False,
-        sample: int = _BLOCK_BYTES,
+        sample_bytes: int = _BLOCK_BYTES,
         encoding: str = "",
     ) -> None:
         """Read the header row.
@@ -75,7 +75,7 @@ class DelimitedTable:
             is_heading: Returns True for known headings. The separator that yields the most known headings is used.
             starts_row: Called with the headings and the fields of a line within a quoted field. Returns True if the
                 line is a row of its own, so that the previous quotation mark was left open.
-            sample: Number of bytes used to detect the encoding.
+            sample_bytes: Number of bytes used to detect the encoding.
             encoding: Encoding of the table; detected if empty.
 
         Raises:
@@ -83,7 +83,7 @@ class DelimitedTable:
         """
         self._starts_row = starts_row
         self._decoder = _Decoder(encoding)
-        self._lines = _LineReader(_read_lines(stream, sample, self._decoder))
+        self._lines = _LineReader(_read_lines(stream, sample_bytes, self._decoder))
         self.separator, self.headings, self.first_line = self._read_headings(is_heading)
 
     @property
@@ -286,10 +286,10 @@ class _Decoder:
         return self._decoder.decode(block, final)
 
 
-def _read_lines(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_Line]:
+def _read_lines(stream: BinaryIO, sample_bytes: int, decoder: _Decoder) -> Iterator[_Line]:
     """Yield the lines without their line endings."""
     newline_decoder = io.IncrementalNewlineDecoder(decoder, translate=True)  # type: ignore[arg-type]
-    number, remainder, is_truncated, size, block = 1, "", False, sample, b" "
+    number, remainder, is_truncated, size, block = 1, "", False, sample_bytes, b" "
     while block:
         block = stream.read1(size)  # type: ignore[attr-defined]
         size = _BLOCK_BYTES

@@ -27,16 +27,16 @@ def write_once(path: Path, data: bytes) -> bool:
     Returns:
         True if this call has created the file.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             sync_file(file)
-        path.hardlink_to(draft)  # atomic, and only the first writer succeeds
+        path.hardlink_to(temporary_path)  # atomic, and only the first writer succeeds
         sync_path(path.parent)
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        temporary_path.unlink()
     return True

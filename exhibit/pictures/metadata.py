@@ -287,7 +287,7 @@ def _parse_day(text: str) -> str:
     match = _DAY.match(text.strip())
     if match is None:
         try:
-            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the date format of e-mails
+            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the date format of emails
         except (ValueError, OverflowError):
             return ""
     parts = [part for part in match.groups() if part]

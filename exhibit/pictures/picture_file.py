@@ -109,7 +109,7 @@ def open_untrusted_picture(data: bytes, limits: Limits, *, tolerant: bool = True
     with warnings.catch_warnings(), _configure_pillow(limits, tolerant=tolerant):
         warnings.simplefilter("ignore")
         try:
-            page = _largest_page(stream, limits)
+            page = _find_largest_page(stream, limits)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
                 if page is not None and picture.format == "TIFF":
@@ -153,7 +153,7 @@ def _check_size(picture: Image.Image, limits: Limits) -> None:
         raise _build_size_error()
 
 
-def _largest_page(stream: BytesIO, limits: Limits) -> int | None:
+def _find_largest_page(stream: BytesIO, limits: Limits) -> int | None:
     """Return the offset of the directory of a TIFF's largest image.
 
     Raises:

@@ -318,7 +318,7 @@ def _split(rows: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
 def _import_client() -> tuple[Untyped, type[Exception]]:
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # prevents reading .env files of parent folders
     try:
-        import grpc  # noqa: PLC0415 - an optional part
+        import grpc  # noqa: PLC0415 - an optional component
         import pymilvus  # noqa: PLC0415
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime milvus"

@@ -17,10 +17,10 @@ class User(AbstractUser):
         max_length=10, blank=True, db_default="", help_text="preferred language; empty: the browser's"
     )
     browser_language = models.CharField(
-        max_length=10, blank=True, db_default="", help_text="the browser's time zone when last seen"
+        max_length=10, blank=True, db_default="", help_text="the browser's language when last seen"
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, db_default="", help_text="country of the browser's last visit"
+        max_length=64, blank=True, db_default="", help_text="the browser's time zone when last seen"
     )
     blurs = models.BooleanField(
         default=False, db_default=False, help_text="blur found pictures until the user reveals them"

@@ -22,7 +22,7 @@ def make_owner_query(
     Args:
         model: The model, which has a field ``get_owner``.
         joined: Relations to load with ``select_related``.
-        order: The field to order by; newest first by default.
+        order: The field to order by; the newest rows come first by default.
         null_fields: Names of fields that must be null, passed as ``name=None``.
     """
 
@@ -33,11 +33,11 @@ def make_owner_query(
     return list_rows
 
 
-def make_number_lookup(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
+def make_number_lookup(list_rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
     """Return a function that returns an owner's row with a given number, or raises ``NotFoundError``."""
 
     def get_row(owner: Owner, number: int) -> Row:
-        return require(rows(owner).filter(number=number).first(), f"{owner.name} has no {noun} {number}.")
+        return require(list_rows(owner).filter(number=number).first(), f"{owner.name} has no {noun} {number}.")
 
     return get_row
 
@@ -48,7 +48,7 @@ def list_owners(user: User) -> QuerySet[Owner]:
 
 
 def get_owner(slug: str) -> Owner:
-    """Return the owner with a slug.
+    """Return the owner with the given slug.
 
     Raises:
         NotFoundError: No owner has this slug.

@@ -196,15 +196,15 @@ def _search(services: Services, partner: Partner, counts: dict[str, int]) -> Bli
         while cursor is not None:
             page = _fetch_page(services, partner, cursor, counts, deadline)
             _decrypt_records(page, outputs, matches, counts["pages"])
-            previous, cursor = cursor, page["next"]
-            if cursor is not None and int(cursor) <= previous:
+            previous_cursor, cursor = cursor, page["next"]
+            if cursor is not None and int(cursor) <= previous_cursor:
                 raise ValueError
     except (ServiceMissingError, RefusedError) as error:
         if not cursor:
             raise
         failure = error.message
     return BlindSearchResult(
-        sorted(matches.values(), key=lambda client: (client.picture, not client.is_exact, -client.bands)), failure
+        sorted(matches.values(), key=lambda match: (match.picture, not match.is_exact, -match.bands)), failure
     )
 
 

@@ -180,15 +180,15 @@ class PartnerVisits:
         network_record = from_plain(
             NetworkRecord, parse_json(own_files["network"], label="the record"), location="the record"
         )
-        partner_answers = tuple(
+        responses = tuple(
             self._build_response(request, capture_result, active_partners, network_record, own_files.get("page"))
             for request, _ in self.requests
         )
-        data = Cocapture(self.challenge, partner_answers).to_json()
+        data = Cocapture(self.challenge, responses).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
         sentence = concatenate_sentences(
             capture_result.sentence,
-            *map(_describe_response, sorted(partner_answers, key=lambda request: request.missing != "")),
+            *map(_describe_response, sorted(responses, key=lambda response: response.missing != "")),
         )
         return replace(capture_result, sentence=sentence, files=(*capture_result.files, file))
 
@@ -200,15 +200,15 @@ class PartnerVisits:
         network_record: NetworkRecord,
         page: bytes | None,
     ) -> PartnerResponse:
-        missing_answer = PartnerResponse(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
+        no_response = PartnerResponse(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
         if request.partner.pk not in active_partners:
-            return replace(missing_answer, missing="revoked")
+            return replace(no_response, missing="revoked")
         result = request.results[0] if request.results else "too-slow"
         if isinstance(result, str):
-            return replace(missing_answer, missing=result)
+            return replace(no_response, missing=result)
         try:
             if len(encode_canonical(result)) > MAX_STATEMENT_BYTES:
-                return replace(missing_answer, missing="nonsense")
+                return replace(no_response, missing="nonsense")
             sealed_statement = from_plain(SealedVisitStatement, result, location="the response")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
             expected = PartnerRequest(
@@ -216,9 +216,9 @@ class PartnerVisits:
             )
             expect_statement(sealed_statement, request.partner.log_key, expected)
         except (ExhibitError, ValueError):
-            return replace(missing_answer, missing="nonsense")
+            return replace(no_response, missing="nonsense")
         agrees, differs = compare_statement(sealed_statement.statement, network_record, page, capture_result.image)
-        return replace(missing_answer, missing="", agrees=agrees, differs=differs, sealed=sealed_statement)
+        return replace(no_response, missing="", agrees=agrees, differs=differs, sealed=sealed_statement)
 
 
 def has_visiting_partners() -> bool:
@@ -254,14 +254,14 @@ def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | No
     return PartnerVisits(sighting, get_log(services).origin, challenge, deadline, requests)
 
 
-def _describe_response(answer: PartnerResponse) -> str:
-    name = answer.name
-    if answer.missing:
-        reason = MISSING_REASONS[answer.missing]
+def _describe_response(response: PartnerResponse) -> str:
+    name = response.name
+    if response.missing:
+        reason = MISSING_REASONS[response.missing]
         return Sentence("%(name)s was asked to visit the page at the same time, but %(why)s.", name=name, why=reason)
-    if "picture" not in answer.agrees:
+    if "picture" not in response.agrees:
         return Sentence("%(name)s visited the page at the same time and did not see this picture.", name=name)
-    if "text" in answer.agrees:
+    if "text" in response.agrees:
         return Sentence("Seen by two installations: %(name)s saw the same picture and the same text.", name=name)
     return Sentence(
         "Seen by two installations: %(name)s saw the same picture, but different text on the page.", name=name

@@ -3,7 +3,8 @@
 A checkpoint must be consistent with the last cosigned one. To detect a log that presents different histories,
 checkpoints cosigned here and by other partners are compared, and each log's current checkpoint is fetched with the
 tiles that prove its consistency with all of them. If a log has signed a larger checkpoint than it publishes, it is not
-cosigned until it publishes that checkpoint. Proofs of forks are passed on to partners with checkpoints.
+cosigned until it publishes that checkpoint. Proofs of forks are passed on to partners together
+with the checkpoints.
 """
 
 import logging
@@ -101,7 +102,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
             refusal = NotCosignedError(
                 "A different checkpoint of this size was cosigned.", HTTPStatus.CONFLICT, last_cosigned.size
             )
-        elif not _is_explained(partner, checkpoint):
+        elif not _matches_unexplained_checkpoint(partner, checkpoint):
             refusal = NotCosignedError(UNEXPLAINED_CHECKPOINT, HTTPStatus.FORBIDDEN)
         elif old_size != last_cosigned.size:
             reason = f"The last cosigned checkpoint has {last_cosigned.size} entries."
@@ -120,7 +121,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
     return cosign(note.body, get_witness_name(services), get_witness_signer(services), cosigned_at)
 
 
-def _is_explained(partner: Partner, checkpoint: SignedCheckpoint) -> bool:
+def _matches_unexplained_checkpoint(partner: Partner, checkpoint: SignedCheckpoint) -> bool:
     """Return True unless the partner signed a larger checkpoint, other than this one, that its log does not contain.
 
     A different checkpoint of the same size is stored as a fork.
@@ -152,15 +153,15 @@ def _parse_request(body: bytes) -> tuple[int, list[bytes], str]:
         proof, separator, text = body.decode("utf-8").partition("\n\n")
         first_line, *lines = proof.split("\n")
         path = [decode_strict_base64(line) for line in lines]
-        match = _OLD_SIZE.fullmatch(first_line)
+        size_match = _OLD_SIZE.fullmatch(first_line)
         size = parse_note(text).size
     except (UnicodeDecodeError, IntegrityError):
         raise bad_request from None
     hashes = [step for step in path if step is not None and len(step) == merkle.HASH_BYTES]
     is_within_limits = len(hashes) == len(path) <= MAX_PATH and size <= BigIntegerField.MAX_BIGINT
-    if match is None or not separator or not is_within_limits or int(match[1]) > size:
+    if size_match is None or not separator or not is_within_limits or int(size_match[1]) > size:
         raise bad_request
-    return int(match[1]), hashes, text
+    return int(size_match[1]), hashes, text
 
 
 def _lock_cosigned(partner: Partner) -> CosignedCheckpoint:

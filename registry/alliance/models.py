@@ -46,7 +46,7 @@ class PartnerCall(models.Model):
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="calls")
     nonce = models.CharField(max_length=32)
-    call = models.CharField(max_length=40, help_text="what the request was for")
+    call = models.CharField(max_length=40, help_text="type of the request")
     at = models.DateTimeField()
 
     class Meta:
@@ -83,10 +83,11 @@ class LogFork(models.Model):
 
     origin = models.CharField(max_length=200, unique=True)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="forks")
-    known = models.TextField(help_text="the signed checkpoint known before")
+    known = models.TextField(help_text="the signed checkpoint that was known first")
     other = models.TextField(help_text="the signed checkpoint that is inconsistent with it")
     path: "models.JSONField[list[str]]" = models.JSONField(
-        default=list, help_text="a consistency proof that leads to the larger root but not from the smaller one"
+        default=list,
+        help_text="a consistency proof that yields the root of the larger checkpoint but not that of the smaller one",
     )
     source = models.CharField(max_length=200, help_text="source of the other checkpoint")
     found_at = models.DateTimeField()

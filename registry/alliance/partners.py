@@ -32,7 +32,7 @@ def list_active_partners() -> QuerySet[Partner]:
 
 
 def get_partner(name: str) -> Partner:
-    """Return the active partner with a name; raises ``NotFoundError`` if there is none."""
+    """Return the active partner with the given name; raises ``NotFoundError`` if there is none."""
     return require(
         list_active_partners().filter(name=name).first(),
         f"There is no partner {name!r}.",
@@ -41,7 +41,7 @@ def get_partner(name: str) -> Partner:
 
 
 def find_partner_by_log(origin: str) -> Partner | None:
-    """Return the active partner whose log has a name, or ``None``. ``origin`` may be untrusted input."""
+    """Return the active partner whose log has the given name, or ``None``. ``origin`` may be untrusted input."""
     if not is_accepted(check_name, origin, InvalidRequestError):
         return None
     return next(
@@ -79,13 +79,13 @@ def add_partner(name: str, url: str, log_key: str, witness_key: str, *, by: str)
             raise ConflictError(
                 _("The log of another partner, %(name)s, already uses this name.") % {"name": other_partner.name}
             )
-        own_keys = get_public_keys(row)
-        if len(own_keys) < 2:
+        partner_keys = get_public_keys(row)
+        if len(partner_keys) < 2:
             raise ConflictError(
                 _("The partner's log and its log witness use the same key. Each key can have only one role.")
             )
         for other_partner in list_active_partners().exclude(pk=row.pk):
-            if own_keys & get_public_keys(other_partner):
+            if partner_keys & get_public_keys(other_partner):
                 raise ConflictError(
                     _("Another partner, %(name)s, already uses one of these keys.") % {"name": other_partner.name}
                 )
@@ -102,7 +102,9 @@ def revoke_partner(row: Partner, *, by: str, reason: str) -> None:
         audit_log.log_change("partner revoked", by=by, details={"name": row.name, "log": row.log_key, "reason": reason})
 
 
-def set_captures(row: Partner, *, is_requested: bool | None = None, visits: int | None = None, by: str) -> None:
+def set_cocapture_options(
+    row: Partner, *, is_requested: bool | None = None, visits: int | None = None, by: str
+) -> None:
     """Set whether a partner is asked to visit pages at each capture, and its daily limit of visits here.
 
     Arguments that are ``None`` leave the setting unchanged.
@@ -154,7 +156,9 @@ def create_agreement(partner: Partner, fields: Iterable[str], until: datetime, q
             "The fields are missing or unknown.", hint=f"Choose from: {', '.join(DISCLOSABLE_FIELDS)}"
         )
     if until <= now() or not 0 < queries <= MAX_QUERIES:
-        raise InvalidRequestError("The end must be in the future, and the number of queries from 1 to 10,000,000.")
+        raise InvalidRequestError(
+            "The end must be in the future, and the number of queries must be from 1 to 10,000,000."
+        )
     with transaction.atomic():
         Partner.objects.select_for_update().get(pk=partner.pk)
         if (newest_agreement := get_newest_agreement(partner)) and _get_end_reason(newest_agreement) is None:
@@ -193,20 +197,22 @@ def spend_queries(partner: Partner, queries: int, query_type: str) -> Agreement:
     if row is None:
         raise RefusedError("There is no agreement that allows this partner to search.", reason="agreement")
     details = {"agreement": row.pk, "partner": partner.name, "requests": queries, "what": query_type}
-    fault = _get_end_reason(row)
-    if fault is None:
+    refusal_reason = _get_end_reason(row)
+    if refusal_reason is None:
         with transaction.atomic():
             sufficient_agreements = Agreement.objects.filter(pk=row.pk, ended_at=None, used__lte=F("queries") - queries)
             if sufficient_agreements.update(used=F("used") + queries):
                 audit_log.log_change("blind search answered", by="", details=details)
                 row.refresh_from_db()
                 return row
-        fault = f"The agreement allows {row.queries} queries. {row.used} are used; this request needs {queries} more."
+        refusal_reason = (
+            f"The agreement allows {row.queries} queries. {row.used} are used; this request needs {queries} more."
+        )
     with transaction.atomic():
         unlogged_refusals = Agreement.objects.filter(pk=row.pk).exclude(refused_at__gt=now() - _REFUSAL_LOG_INTERVAL)
         if unlogged_refusals.update(refused_at=now()):
-            audit_log.log_change("blind search refused", by="", details={**details, "why": fault})
-    raise RefusedError(fault, reason="agreement")
+            audit_log.log_change("blind search refused", by="", details={**details, "why": refusal_reason})
+    raise RefusedError(refusal_reason, reason="agreement")
 
 
 def log_search(partner: Partner, counts: dict[str, int]) -> None:

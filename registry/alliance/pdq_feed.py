@@ -78,11 +78,11 @@ def publish_hashes(services: Services, work: Work, *, by: str) -> None:
     for row in work.work_pictures.select_related("picture").order_by("pk"):
         if row.picture.digest not in services.blobs:
             raise RefusedError(f"The picture of work {work.number} is not stored here.", reason="missing")
-        code, quality = compute_pdq(services.blobs.get(row.picture.digest), services.limits)
+        pdq_hash, quality = compute_pdq(services.blobs.get(row.picture.digest), services.limits)
         if quality < MIN_QUALITY:
-            sentence = f"The hash of work {work.number} has the quality {quality}; the minimum is {MIN_QUALITY}."
+            sentence = f"The hash of work {work.number} has a quality of {quality}; the minimum is {MIN_QUALITY}."
             raise RefusedError(sentence, reason="low-information")
-        hashed_pictures.append((row, f"{code},{quality}"))
+        hashed_pictures.append((row, f"{pdq_hash},{quality}"))
     with transaction.atomic():
         for row, pdq in hashed_pictures:
             update_row(row, pdq=pdq)
@@ -183,9 +183,11 @@ def _parse_feed(partner: Partner, time_text: str, data: bytes) -> Feed:
         details = {"partner": partner.name, "log": partner.log_key, "feed": format_rfc3339(at), "hashes": len(entries)}
         with transaction.atomic():
             audit_log.log_change(FEED_READ, by="", details=details)
-        hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in entries)), np.uint64).reshape(-1, 4)
+        hashes = np.frombuffer(bytes.fromhex("".join(pdq_hash for pdq_hash, _ in entries)), np.uint64).reshape(-1, 4)
         return Feed(at, hashes, [page for _, page in entries])
-    raise RefusedError(f"The feed of {partner.name} {problem}.", reason="partner", hint="Contact its operator.")
+    raise RefusedError(
+        f"The feed of {partner.name} {problem}.", reason="partner", hint="Contact the partner's operator."
+    )
 
 
 def find_near_matches(
@@ -199,13 +201,13 @@ def find_near_matches(
     results, compared_count = [], 0
     for picture in pictures:
         try:
-            code, quality = compute_pdq(services.blobs.get(picture.digest), services.limits)
+            pdq_hash, quality = compute_pdq(services.blobs.get(picture.digest), services.limits)
         except (UnreadablePictureError, NotFoundError):  # NotFoundError: removed in the meantime
             continue
         if quality < MIN_QUALITY:
             continue
         compared_count += 1
-        distances = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(code), np.uint64)).sum(axis=1)
+        distances = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(pdq_hash), np.uint64)).sum(axis=1)
         bits, page = min(zip(distances.tolist(), feed.pages, strict=True), default=(256, ""))
         if bits <= MAX_DISTANCE:
             results.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))

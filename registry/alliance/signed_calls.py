@@ -228,6 +228,6 @@ def parse_card(services: Services, data: bytes) -> InstallationCard:
 
 
 def fetch_card(services: Services, url: str) -> bytes:
-    """Fetch a site's card; raises ``ServiceMissingError``."""
+    """Fetch the card of the installation at a URL; raises ``ServiceMissingError`` if the site does not respond."""
     with open_session(services, url) as session:
         return fetch_file(session, f"{url.rstrip('/')}/witness/card", MAX_CARD)

@@ -102,7 +102,7 @@ def _capture_rows(services: Services, rows: Sequence[Capture]) -> None:
     rows = [row for row in rows if row not in snoozed_rows]
     denied_results = {row.pk: denied_result for row in rows if (denied_result := _build_denied_result(row.sighting))}
     rows_to_visit = [row for row in rows if row.pk not in denied_results]
-    next_visit_at = None if _find_requested_cases(rows_to_visit) else _take_visit_from_budget(rows_to_visit)
+    next_visit_at = None if _find_requested_cases(rows_to_visit) else _deduct_visit_from_budget(rows_to_visit)
     if next_visit_at is not None:
         _postpone_captures(rows_to_visit, next_visit_at, VISIT_LIMIT_REACHED)
     for row in rows:
@@ -113,14 +113,14 @@ def _capture_rows(services: Services, rows: Sequence[Capture]) -> None:
             _record_visit(services, row, visit_result)
 
 
-def _take_visit_from_budget(rows: Sequence[Capture]) -> datetime | None:
-    """Take one of today's visits from the budget of any payer.
+def _deduct_visit_from_budget(rows: Sequence[Capture]) -> datetime | None:
+    """Deduct one visit from today's budget of a payer that has visits left.
 
     A watch pays for visits to its owner's matches. If another owner's watch found the match, the owner of the case
     pays, so that owners neither see nor spend each other's budgets.
 
     Returns:
-        None if a visit was taken, else the time when the next visit is available.
+        None if a visit was deducted, else the time when the next visit is available.
     """
     next_visit_at = None
     watches = [(row.case.owner, row.sighting.crawl.watch) for row in rows]
@@ -181,8 +181,8 @@ def _record_visit(services: Services, row: Capture, visit_result: CaptureResult)
 def _visit_page(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, CaptureResult]]:
     """Visit a page and yield the result for each capture, merged with the results of partners and of a web archive.
 
-    Results are yielded one at a time to limit memory use. The web archive is asked once to save the page, for
-    captures of public pages whose cases allow it.
+    Results are yielded one at a time to limit memory use. The web archive is asked once to save the page,
+    and its result is added to captures of public pages whose cases allow it.
     """
     partner_visits = {row.pk: cocaptures.request_visits(services, row.sighting) for row in rows}
     disclosable_rows = [

@@ -40,7 +40,7 @@ def render_draft_document(services: Services, bundle: Bundle, kind: str, languag
         InvalidRequestError: The kind or language is unknown.
     """
     sealed_bundle = load_sealed_case(services, bundle)
-    sealed_facts = DraftInput(
+    draft_input = DraftInput(
         facts=load_sealed_facts(services, sealed_bundle),
         manifest=sealed_bundle.manifest,
         sequence=get_sequence(bundle.submission_id),
@@ -49,7 +49,7 @@ def render_draft_document(services: Services, bundle: Bundle, kind: str, languag
         made_at=now(),
         file_name=get_bundle_file_name(bundle),
     )
-    return render_draft_pdf(kind, sealed_facts, language=language, time_zone=services.config.time_zone)
+    return render_draft_pdf(kind, draft_input, language=language, time_zone=services.config.time_zone)
 
 
 def get_draft_file_name(bundle: Bundle, kind: str, language: str = "") -> str:

@@ -54,7 +54,7 @@ from registry.cases.licence_check import describe_obstacle, list_licences
 from registry.cases.models import ArchiveLookup, Capture, Case, CaseSighting
 from registry.cases.places import Place, get_archive_query_key, group_by_place, list_case_sightings
 from registry.crawls import sightings as seen
-from registry.crawls.external_statements import from_rows
+from registry.crawls.external_statements import statements_from_json
 from registry.crawls.models import Sighting
 from registry.crawls.sightings import to_record
 from registry.db.claimable import StepState
@@ -72,7 +72,7 @@ from registry.works.models import Work
 from registry.works.registration_proofs import list_later_submissions
 
 MAX_STATEMENTS = 20
-"""Maximum number of third-party statements per place; the oldest are stated."""
+"""Maximum number of third-party statements per place; the oldest are included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,23 +363,23 @@ def list_third_party_statements(
             if row.last_seen is not None and row.found_in not in ("warc", "screenshot")
             else row.crawl.started_at
         )
-        for statement in from_rows(row.elsewhere):
+        for statement in statements_from_json(row.elsewhere):
             default_url = row.page_url if statement.kind == SourceStatementKind.PAGE_PUBLISHED else ""
             facts_by_statement.setdefault(
                 statement,
                 _build_third_party_facts(replace(statement, where=statement.where or default_url), known_since),
             )
     statements, files = sorted(facts_by_statement.values(), key=_get_sort_key)[:MAX_STATEMENTS], []
-    for count, question in enumerate(list_completed_lookups(case, place), 1):
-        file = next(stored_file for stored_file in question.files if stored_file["role"] == ARCHIVE_RESPONSES_ROLE)
-        path = f"{sealing.get_sighting_folder(number)}/archive-answers-{count}.json"
+    for lookup_number, lookup in enumerate(list_completed_lookups(case, place), 1):
+        file = next(stored_file for stored_file in lookup.files if stored_file["role"] == ARCHIVE_RESPONSES_ROLE)
+        path = f"{sealing.get_sighting_folder(number)}/archive-answers-{lookup_number}.json"
         files.append(
             ContentFile(path, ARCHIVE_RESPONSES_ROLE, sealing.JSON_MEDIA_TYPE, Digest.from_hex(file["digest"]))
         )
-        assert question.answered_at is not None
+        assert lookup.answered_at is not None
         statements += [
-            _build_third_party_facts(statement, question.answered_at, path)
-            for statement in from_rows(question.elsewhere)
+            _build_third_party_facts(statement, lookup.answered_at, path)
+            for statement in statements_from_json(lookup.elsewhere)
         ]
     return tuple(sorted(statements, key=_get_sort_key)), files
 

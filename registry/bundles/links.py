@@ -18,7 +18,7 @@ from registry.db.rows import get_next_number, lock_and_reload, lock_row
 from registry.log.audit_log import AccessKind, EvidenceKind, log_access, log_change
 
 MAX_DAYS = 90
-FREE_ATTEMPTS = 5  # Consecutive wrong passwords without a pause. Each further one doubles the pause.
+FREE_ATTEMPTS = 5  # Consecutive wrong passwords without a pause. Each later failure doubles the pause.
 USE_COUNT_RETENTION = timedelta(days=90)  # Time for which members can see the use count of an ended link.
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
@@ -115,14 +115,16 @@ def delete_ended_links() -> int:
     Their downloads stay in the log. The newest link of each owner is not deleted, so that link numbers are never
     reused.
     """
-    limit = now() - USE_COUNT_RETENTION
+    ended_before = now() - USE_COUNT_RETENTION
     newer_links = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
-    ended_links = DownloadLink.objects.filter(Exists(newer_links), Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
+    ended_links = DownloadLink.objects.filter(
+        Exists(newer_links), Q(expires_at__lt=ended_before) | Q(revoked_at__lt=ended_before)
+    )
     return ended_links.delete()[0]
 
 
 def find_link_by_token(token: str) -> DownloadLink | None:
-    """Return the valid link with a token; None for unknown, expired and revoked tokens."""
+    """Return the valid link with the given token; None for unknown, expired and revoked tokens."""
     rows = DownloadLink.objects.filter(token_digest=Digest.from_bytes(token.encode()))
     return filter_valid_links(rows).select_related("owner", "package__owner", "report__owner").first()
 

@@ -39,7 +39,7 @@ from registry.services.disk import NEARLY_FULL_MESSAGE, is_disk_full
 from registry.services.services import Services
 
 WORK_SECONDS = 10.0
-"""Working time in seconds. After it, a package is postponed to let other packages proceed."""
+"""Working time in seconds, after which a package is postponed to let other packages proceed."""
 
 CONTENTS_NAME = "CONTENTS"
 """File name (stem) of the contents list in a package: each bundle, its digests, and its timestamps."""
@@ -221,7 +221,7 @@ def render_contents_files(services: Services, package: Package, made_at: datetim
     """Yield the name and bytes of the contents list in each language. The first language has no suffix in the name."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
     timestamps = {
-        pk: [bundle.facts for bundle in statuses] for pk, statuses in load_timestamp_statuses(bundles).items()
+        pk: [status.facts for status in statuses] for pk, statuses in load_timestamp_statuses(bundles).items()
     }
     files = {file["bundle"]: file for file in package.files if "bundle" in file}
     for index, language in enumerate(list_languages(services)):

@@ -41,9 +41,8 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
         reason: Reason for withholding originals, stated in packages for the other side.
 
     Raises:
-        InvalidRequestError: No case is given, there are more than :data:`MAX_BUNDLES`, or a case has no bundle that is
-        or
-            will be sealed.
+        InvalidRequestError: No case is given, there are more than :data:`MAX_BUNDLES`, or a case has no bundle
+            that is or will be sealed.
     """
     samples.check_not_sample(owner)
     if recipient not in Recipient.values:
@@ -53,7 +52,7 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
         raise InvalidRequestError(_("No case was selected."), hint=_("Select the cases whose bundles you need."))
     if len(numbers) > MAX_BUNDLES:
         message = ngettext("One ZIP contains at most %(n)s case.", "One ZIP contains at most %(n)s cases.", MAX_BUNDLES)
-        raise InvalidRequestError(message % {"n": MAX_BUNDLES}, hint=_("Request several ZIP files."))
+        raise InvalidRequestError(message % {"n": MAX_BUNDLES}, hint=_("Split the cases across several ZIP files."))
     with lock_row(owner):
         newest_by_case = find_newest_bundles(owner, numbers)
         if missing := [number for number in numbers if number not in newest_by_case]:

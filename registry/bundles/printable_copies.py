@@ -130,7 +130,7 @@ def _load_exhibit(services: Services, package: Package, bundle: Bundle, number: 
 def _get_file_name(services: Services, package: Package, volume: Volume, *, is_only_volume: bool) -> str:
     """Return a file name such as ``studio-shop.example-court-3-cases-2026-11-21-exhibits.pdf``.
 
-    The first language is not part of the name.
+    The name contains the language unless it is the first one.
     """
     stem = PurePosixPath(get_package_file_name(package)).stem
     volume_suffix = "" if is_only_volume else f"-volume-{volume.number:02d}"

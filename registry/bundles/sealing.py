@@ -49,7 +49,7 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
         if bundle.case.decision != Case.Decision.CONFIRMED:
             steps.record_failure(Bundle, pk, REOPENED_CASE, retry=False)
             continue
-        if _has_unfinished_visits(bundle.case):
+        if _has_unfinished_captures_or_slices(bundle.case):
             steps.postpone_by_id(Bundle, pk, now() + CAPTURES_POLL_INTERVAL)
             continue
         if new_visits := queue_new_visits(services, bundle.case):
@@ -63,8 +63,8 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
                 steps.postpone_by_id(Bundle, pk, now() + LOG_POLL_INTERVAL, error.sentence)
 
 
-def _has_unfinished_visits(case: Case) -> bool:
-    """Return True if a capture or a slice of the case is unfinished.
+def _has_unfinished_captures_or_slices(case: Case) -> bool:
+    """Return True if a capture of the case, or a crawl slice with its sightings, is unfinished.
 
     A slice must be finished because its log entry is the first proof of its sightings.
     """

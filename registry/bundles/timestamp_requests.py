@@ -31,7 +31,7 @@ DEVELOPMENT_INTERVAL = timedelta(seconds=1)
 WRONG_RESPONSE_INTERVAL = timedelta(minutes=5)
 
 RETRY_DIVISOR = 10
-"""Divisor for the retry interval of a receipt, which is a tenth of the time since its last progress."""
+"""The retry interval of a receipt is the time since its last progress, divided by this number."""
 
 REVOCATION_LIST_PERIOD = timedelta(days=30)
 """Time after a timestamp in which missing revocation lists are requested. Root CAs issue theirs every few months."""
@@ -159,7 +159,7 @@ def _store_receipt(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed:
             steps.finish(AnchorReceipt, [row.pk])
             mark_timestamped(row, needed)
         else:
-            steps.postpone_by_id(AnchorReceipt, row.pk, now() + _compute_pause(row, anchor, anchor.patience))
+            steps.postpone_by_id(AnchorReceipt, row.pk, now() + _compute_pause(row, anchor, anchor.retry_interval))
 
 
 def _compute_pause(row: AnchorReceipt, anchor: Anchor, minimum: timedelta) -> timedelta:

@@ -35,7 +35,7 @@ class TimestampCount:
     needed: int
 
     @property
-    def enough(self) -> bool:
+    def is_sufficient(self) -> bool:
         """True if the bundle has the required number of timestamps."""
         return self.complete >= self.needed
 
@@ -57,7 +57,9 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
         "case__owner"
     )
     if receipt.bundle_id is not None:
-        timestamped_rows = [row for row in rows.filter(pk=receipt.bundle_id) if _count_for_bundle(row, needed).enough]
+        timestamped_rows = [
+            row for row in rows.filter(pk=receipt.bundle_id) if _count_for_bundle(row, needed).is_sufficient
+        ]
     elif receipt.checkpoint is None:  # The receipt belongs to other data, such as a signed sheet.
         timestamped_rows = []
     else:
@@ -65,7 +67,7 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
         is_sufficient = complete_receipts.values("kind", "service").distinct().count() >= needed
         covered_rows = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
         timestamped_rows = [
-            row for row in covered_rows.order_by("pk") if is_sufficient or _count_for_bundle(row, needed).enough
+            row for row in covered_rows.order_by("pk") if is_sufficient or _count_for_bundle(row, needed).is_sufficient
         ]
     for row in timestamped_rows:
         if Bundle.objects.filter(pk=row.pk, timestamped_at=None).update(timestamped_at=now()):
@@ -138,5 +140,7 @@ def _build_status(
     started_at = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at
     typical_wait = typical_waits.get((row.kind, row.service), KINDS[row.kind].usual_response_time)
     service_state = availability.get((row.kind, row.service))
-    silence = (service_state.unresponsive_since, service_state.ask_after) if service_state is not None else (None, None)
-    return TimestampStatus(facts, started_at + typical_wait if started_at else None, *silence)
+    outage_times = (
+        (service_state.unresponsive_since, service_state.ask_after) if service_state is not None else (None, None)
+    )
+    return TimestampStatus(facts, started_at + typical_wait if started_at else None, *outage_times)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify.checks.remade import ContentGenerators
+from evidence.verify.checks.regeneration import ContentGenerators
 from exhibit.types import Verification
 from indexer.draw.draw import DRAW_BY_SUFFIX, View
 from indexer.draw.pair import Pair

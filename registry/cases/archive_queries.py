@@ -40,7 +40,7 @@ from registry.cases import history, log_entries
 from registry.cases.models import ArchiveLookup, Case
 from registry.cases.picture_usage import ARCHIVED_ROLE
 from registry.cases.places import Place, get_archive_query_key, group_by_place, list_case_sightings
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.crawls.models import Sighting
 from registry.crawls.rate_limits import make_turn_function
 from registry.db import steps
@@ -67,13 +67,13 @@ def get_archive_url(services: Services) -> str:
 
 
 def list_queryable_places(services: Services, case: Case, places: Sequence[Place] | None = None) -> list[Place]:
-    """Return the places of a case (or among ``places``) that a new request would query, at most :data:`MAX_PLACES`.
+    """Return at most :data:`MAX_PLACES` places of a case (or of ``places``) that a new request would query.
 
     These are places on the public web without an unfinished query; places that were never queried come first.
     """
-    questions = [*case.archive_questions.all()]
-    pending_keys = {get_archive_query_key(row.sighting) for row in questions if row.state in UNFINISHED}
-    queried_keys = {get_archive_query_key(row.sighting) for row in questions}
+    lookups = [*case.archive_questions.all()]
+    pending_keys = {get_archive_query_key(row.sighting) for row in lookups if row.state in UNFINISHED}
+    queried_keys = {get_archive_query_key(row.sighting) for row in lookups}
     all_places = group_by_place(list_case_sightings(case, for_sealing=False)) if places is None else places
     candidates = {get_archive_query_key(place.first): place for place in all_places if _is_disclosable(services, place)}
     open_places = [place for query_key, place in candidates.items() if query_key not in pending_keys]
@@ -118,15 +118,15 @@ def request_queries(services: Services, case: Case, *, by: str) -> list[ArchiveL
             for place in places
         ]
         ArchiveLookup.objects.bulk_create(rows, ignore_conflicts=True)
-        queued_questions = list(case.archive_questions.filter(state=StepState.QUEUED).order_by("pk"))
+        queued_lookups = list(case.archive_questions.filter(state=StepState.QUEUED).order_by("pk"))
         history.record_event(
             case, "archive", by, ("archive-queried", {"archive": get_archive_name(get_archive_url(services))})
         )
         log_entries.log_action(
-            case, "archive queried", by=by, archive=get_archive_url(services), places=len(queued_questions)
+            case, "archive queried", by=by, archive=get_archive_url(services), places=len(queued_lookups)
         )
-        services.enqueue(ArchiveLookup, [row.pk for row in queued_questions])
-    return queued_questions
+        services.enqueue(ArchiveLookup, [row.pk for row in queued_lookups])
+    return queued_lookups
 
 
 def run_queries(services: Services, ids: Sequence[int]) -> None:
@@ -135,7 +135,7 @@ def run_queries(services: Services, ids: Sequence[int]) -> None:
         row = ArchiveLookup.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
         with steps.guard_processing(ArchiveLookup, [pk]):
             try:
-                answers, pictures = _ArchiveSession(services, row).run()
+                responses, pictures = _ArchiveSession(services, row).run()
             except SearchRefusedError as error:
                 if error.reason == "busy":
                     delay = BUSY_PAUSE if error.wait is None else timedelta(seconds=error.wait)
@@ -146,7 +146,7 @@ def run_queries(services: Services, ids: Sequence[int]) -> None:
             except RefusedError as error:
                 steps.record_failure(ArchiveLookup, pk, error.message, retry=error.reason == "too-slow")
                 continue
-            _store(services, row, answers, pictures)
+            _store(services, row, responses, pictures)
 
 
 @dataclass(slots=True)
@@ -155,10 +155,10 @@ class _ArchiveSession:
 
     services: Services
     row: ArchiveLookup
-    answers: list[ArchiveResponse] = field(default_factory=list)
+    responses: list[ArchiveResponse] = field(default_factory=list)
 
     def run(self) -> tuple[ArchiveResponses, list[bytes]]:
-        """Send all requests. Return the responses, and the picture from the earliest capture in a list.
+        """Send all requests. Return the responses, and a list with the picture from the earliest capture.
 
         The list is empty if there is no capture, the download fails, or the picture exceeds the size limit.
         """
@@ -172,10 +172,10 @@ class _ArchiveSession:
             for subject, url in list_urls(self.row.sighting):
                 self._query(client, subject, url, [])
                 first_seen = self.row.sighting.first_seen
-                if first_seen is not None and find_earliest(archive, self.answers, subject):
+                if first_seen is not None and find_earliest(archive, self.responses, subject):
                     timestamp = first_seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
                     self._query(client, subject, url, [("closest", timestamp), ("sort", "closest")])
-            earliest_capture = find_earliest(archive, self.answers, "picture")
+            earliest_capture = find_earliest(archive, self.responses, "picture")
             if earliest_capture is not None:
                 url = earliest_capture.address.replace(
                     f"/web/{earliest_capture.at}/", f"/web/{earliest_capture.at}id_/", 1
@@ -185,7 +185,7 @@ class _ArchiveSession:
                 if data:
                     pictures.append(data)
                     copies.append(ArchivedCopy(url, now(), Digest.from_bytes(data), len(data)))
-        return ArchiveResponses(archive, tuple(self.answers), tuple(copies)), pictures
+        return ArchiveResponses(archive, tuple(self.responses), tuple(copies)), pictures
 
     def _query(self, client: IndexClient, subject: str, address: str, extra_parameters: list[tuple[str, str]]) -> None:
         parameters = [
@@ -203,7 +203,7 @@ class _ArchiveSession:
         is_capture_list = not text or (captures and all(is_capture_of(line, address) for line in captures))
         if status != requests.codes.ok or not is_capture_list:
             raise client.make_format_error()
-        self.answers.append(ArchiveResponse(subject, address, url, now(), text))
+        self.responses.append(ArchiveResponse(subject, address, url, now(), text))
 
 
 def _download(session: requests.Session, address: str, max_bytes: int) -> bytes:
@@ -219,7 +219,7 @@ def _download(session: requests.Session, address: str, max_bytes: int) -> bytes:
         return b""
 
 
-def _store(services: Services, row: ArchiveLookup, answers: ArchiveResponses, pictures: list[bytes]) -> None:
+def _store(services: Services, row: ArchiveLookup, responses: ArchiveResponses, pictures: list[bytes]) -> None:
     """Store the archive's responses and pictures, and add their digests to the log."""
     picture = row.sighting.picture
     assert picture.digest is not None
@@ -228,19 +228,21 @@ def _store(services: Services, row: ArchiveLookup, answers: ArchiveResponses, pi
         *scoped.list_reported_digests(row.case.owner)
     }
     files = [
-        _store_file(services, ARCHIVE_RESPONSES_ROLE, "archive-answers.json", "application/json", answers.to_json())
+        _store_file(services, ARCHIVE_RESPONSES_ROLE, "archive-answers.json", "application/json", responses.to_json())
     ]
     for picture_bytes in (
         picture_data for picture_data in pictures if Digest.from_bytes(picture_data) not in refused_digests
     ):
         files += [_store_file(services, ARCHIVED_ROLE, "archived-picture", "application/octet-stream", picture_bytes)]
-    statements = list_statements(answers, picture.digest, data)
+    statements = list_statements(responses, picture.digest, data)
     with transaction.atomic():
         if not ArchiveLookup.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.RUNNING).exists():
             return  # another worker has already stored the responses
-        ArchiveLookup.objects.filter(pk=row.pk).update(elsewhere=to_rows(statements), files=files, answered_at=now())
+        ArchiveLookup.objects.filter(pk=row.pk).update(
+            elsewhere=statements_to_json(statements), files=files, answered_at=now()
+        )
         history.record_event(
-            row.case, "archive", "", ("archive-answered", {"archive": get_archive_name(answers.archive)})
+            row.case, "archive", "", ("archive-answered", {"archive": get_archive_name(responses.archive)})
         )
         log_entries.log_capture(row.case, "archive answered", files)
         steps.finish(ArchiveLookup, [row.pk])
@@ -260,7 +262,8 @@ def list_urls(sighting: Sighting) -> list[tuple[str, str]]:
 def _is_disclosable(services: Services, place: Place) -> bool:
     """Return True if a place's URLs may be disclosed to an archive.
 
-    Sightings that are private to an owner and literal private addresses may not. Host names are not resolved.
+    URLs of sightings that are private to an owner, and URLs with a private IP address, may not be disclosed. Host
+    names are not resolved.
     """
     if place.first.private_to_id is not None or not list_urls(place.first):
         return False

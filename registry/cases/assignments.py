@@ -39,7 +39,7 @@ def assign_cases(owner: Owner, numbers: Sequence[int], user_id: int | None, *, b
 
     Raises:
         NotFoundError: A case does not exist, or ``user_id`` is not a member of the owner. No case is assigned then.
-        InvalidRequestError: No case is given, or more than :data:`~registry.list_owner_cases.queue.MAX_CASES`.
+        InvalidRequestError: No case is given, or more than :data:`~registry.cases.queue.MAX_CASES`.
     """
     return _assign_cases(owner, dict.fromkeys(numbers, user_id), by=by)
 

@@ -89,7 +89,7 @@ class DecisionOutcome:
     refusal: ConflictError | None
 
     @property
-    def done(self) -> bool:
+    def is_applied(self) -> bool:
         """True if the case was decided as requested."""
         return self.refusal is None
 
@@ -137,7 +137,7 @@ def request_bundle(case: Case) -> int:
     number = get_next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.create_first_captures((case, row.sighting) for row in rows)
-    recaptures.request_visits_of_changed_places(case)
+    recaptures.request_visits_to_changed_places(case)
     case.captures.filter(state=StepState.QUEUED).update(not_before=None)  # no budget limit for members' requests
     case.bundles.create(number=number)
     return number
@@ -154,7 +154,7 @@ def confirm_case(
 ) -> None:
     """Confirm an open case and request a bundle, which is sealed after ``undo_period`` at the earliest.
 
-    If pages of the owner's cases are saved in a web archive, the case's pages are visited once more before sealing.
+    If the web archive is to save the case's pages, the pages are visited once more before sealing.
 
     Raises:
         ConflictError: The case is already decided and must be reopened first.
@@ -168,12 +168,12 @@ def confirm_case(
             record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, decider=decider)
             return
         bundle_number = request_bundle(case)
-        signed_answer = passkeys.consume_response(
+        signed_response = passkeys.consume_response(
             case.owner, PasskeyAction.CONFIRM, signed_decisions.build_statement(case, bundle_number), passkey
         )
-        digest = None if signed_answer is None else Digest.from_bytes(signed_answer.to_json())
+        digest = None if signed_response is None else Digest.from_bytes(signed_response.to_json())
         entry = record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, decider=decider, assertion=digest)
-        if passkey is not None and signed_answer is not None:
+        if passkey is not None and signed_response is not None:
             PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
         if web_archive.is_enabled_for(services, case):
             Capture.objects.filter(case=case, state=StepState.QUEUED).update(not_before=now() + undo_period)
@@ -186,7 +186,7 @@ def confirm_case(
 
 
 def dismiss_case(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:
-    """Dismiss an open case: the found pictures are not copies or, with ``copies``, they are copies and the use is fine.
+    """Dismiss an open case: the pictures are not copies or, with ``copies``, are copies whose use is acceptable.
 
     Pictures that are not copies are stored as look-alikes, and the owner's other cases that contain only look-alikes
     are set aside. For a group decision this happens once, after all of its cases.
@@ -230,7 +230,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
         if row.undone_at is not None or row.by != by:
             raise ConflictError(Sentence("This decision has already been undone, or was made by another member."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
-        if row.state not in UNFINISHED:  # an unfinished job reads the change by itself
+        if row.state not in UNFINISHED:  # an unfinished job notices the change itself
             update_row(row, **steps.build_reset_columns())
         row.save()
     services.enqueue(GroupDecision, [row.pk])
@@ -397,8 +397,8 @@ def _reopen_if_allowed(
             return False
         ledger.recheck_licences(case)
         record_decision(case, Case.Decision.OPEN, by=by, reason=reason, phrases=phrases, group=group)
-        forgotten_count = queue_state.delete_look_alikes(case)
-    if forgotten_count and group is None:
+        deleted_count = queue_state.delete_look_alikes(case)
+    if deleted_count and group is None:
         queue_state.update_affected_cases(case)
     return True
 

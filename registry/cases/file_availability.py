@@ -21,7 +21,7 @@ _ABSENCES_BY_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class AbsenceRecord:
-    """The reason why a file is unavailable, and the time since when, if known."""
+    """The reason why a file is unavailable, and since when, if known."""
 
     reason: AbsenceCode
     since: datetime | None = None
@@ -30,7 +30,7 @@ class AbsenceRecord:
 def find_absences(
     services: Services, owner: Owner, digests: Iterable[Digest], visits: Iterable[Capture] = ()
 ) -> dict[Digest, AbsenceRecord]:
-    """Return the files that may not be shown to members of an owner, with the reasons. All other files are available.
+    """Return the files that are missing or may not be shown to members of an owner, with the reasons.
 
     A picture that a member reported as illegal is absent even before the operator removes it.
 
@@ -39,13 +39,12 @@ def find_absences(
         owner: The owner.
         digests: The files to check.
         visits: Captures. All of their files are checked in addition to ``digests``. They also show which files contain
-            a
-            reported picture.
+            a reported picture.
     """
     rows = list(visits)
     checked_digests = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
     reports = PictureReport.objects.filter(owner=owner).values_list("picture__digest", "reported_at")
-    report_times = {digest: at for digest, at in reports if digest is not None}
+    report_times = {digest: reported_at for digest, reported_at in reports if digest is not None}
     absences = _find_reported_files(services, report_times, checked_digests, rows)
     remaining_digests = checked_digests - absences.keys()
     for row in WithheldFile.objects.filter(digest__in=remaining_digests):
@@ -56,7 +55,9 @@ def find_absences(
             absences.setdefault(digest, record)
     missing_digests = {digest for digest in checked_digests - absences.keys() if digest not in services.blobs}
     blocked_digests = BlockedDigest.objects.filter(digest__in=missing_digests).values_list("digest", "created_at")
-    absences |= {digest: _build_removal_record(digest, at, report_times) for digest, at in blocked_digests}
+    absences |= {
+        digest: _build_removal_record(digest, blocked_at, report_times) for digest, blocked_at in blocked_digests
+    }
     states = Picture.objects.filter(digest__in=missing_digests - absences.keys()).values_list("digest", "bytes_state")
     absences |= {
         digest: AbsenceRecord(_ABSENCES_BY_STATE[BytesState(state)])
@@ -72,10 +73,10 @@ def _find_reported_files(
     """Return the files among ``digests`` that contain or show a picture reported by a member."""
     keys = [visit.pk for visit in visits]
     absences: dict[Digest, AbsenceRecord] = {}
-    for digest, at in sorted(report_times.items(), key=lambda item: item[1]):
+    for digest, reported_at in sorted(report_times.items(), key=lambda item: item[1]):
         matching_visits = find_visits_with_picture(digest).filter(pk__in=keys).distinct() if keys else ()
         for file in {digest, *list_files_with_picture(services, digest, matching_visits)} & digests:
-            absences.setdefault(file, AbsenceRecord(AbsenceCode.REPORTED, at))
+            absences.setdefault(file, AbsenceRecord(AbsenceCode.REPORTED, reported_at))
     return absences
 
 
@@ -95,8 +96,10 @@ def _find_absence_record(cause: Digest, report_times: Mapping[Digest, datetime])
     return _build_removal_record(cause, None if row is None else row.created_at, report_times)
 
 
-def _build_removal_record(cause: Digest, at: datetime | None, report_times: Mapping[Digest, datetime]) -> AbsenceRecord:
+def _build_removal_record(
+    cause: Digest, removed_at: datetime | None, report_times: Mapping[Digest, datetime]
+) -> AbsenceRecord:
     """Return the reason why a file was removed with a picture: a report by a member of this owner, or the operator."""
     if cause in report_times:
         return AbsenceRecord(AbsenceCode.REPORTED, report_times[cause])
-    return AbsenceRecord(AbsenceCode.PURGED, at)
+    return AbsenceRecord(AbsenceCode.PURGED, removed_at)

@@ -44,7 +44,7 @@ CaseKey = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class FloodLimits:
-    """The limit for a day: more than ``floor``, and more than ``factor`` times the best previous day."""
+    """The configured limits: the minimum, and the factor by which earlier counts are multiplied."""
 
     floor: int
     factor: int
@@ -116,7 +116,7 @@ def _count_new_sites(
     hashes: Mapping[int, int],
     limits: FloodLimits,
 ) -> bool:
-    """Count today's new sites of a work and return True; if they exceed the limit, put it on hold and return False."""
+    """Count today's new sites of a work; if they exceed the limit, put the work on hold and return False."""
     sites = {candidate.party for candidate in candidates if (work.pk, candidate.party) not in existing_keys}
     if not sites:
         return True
@@ -132,15 +132,15 @@ def _count_new_sites(
         [*own_hashes, *map(int.from_bytes, known_hashes)],
     )
     site_count, distinct_count = today.sites + len(sites), today.different + len(distinct_candidates)
-    load = distinct_count + (site_count - distinct_count) / SIMILAR_SITES_AS_ONE
-    limit = _compute_limit(work, today.day, load, limits)
-    if load <= limit:
+    weighted_count = distinct_count + (site_count - distinct_count) / SIMILAR_SITES_AS_ONE
+    limit = _compute_limit(work, today.day, weighted_count, limits)
+    if weighted_count <= limit:
         today.sites, today.different = site_count, distinct_count
         today.looks = b"".join(
             [*known_hashes, *(hash_value.to_bytes(HASH_BYTES) for hash_value in distinct_candidates)]
         )
     today.save()
-    if load <= limit:
+    if weighted_count <= limit:
         return True
     counts = {"different": distinct_count, "limit": limit, "sites": site_count}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
@@ -171,16 +171,20 @@ def _select_distinct(
     return distinct_candidates
 
 
-def _compute_limit(work: Work, day: date, load: float, limits: FloodLimits) -> int:
-    """Compute the limit for a work on a day. Slow queries run only if ``load`` exceeds the cheaper limits."""
-    if load <= limits.floor:
+def _compute_limit(work: Work, day: date, weighted_count: float, limits: FloodLimits) -> int:
+    """Compute the limit for a work on a day. Slow queries run only if ``weighted_count`` exceeds the cheaper limits.
+
+    The limit is at least ``limits.floor``, and ``limits.factor`` times the largest of these: the work's highest count
+    on a previous day, the highest count that a member accepted, and the median of the highest counts of other works.
+    """
+    if weighted_count <= limits.floor:
         return limits.floor
-    day_load = F("different") + (F("sites") - F("different")) / float(SIMILAR_SITES_AS_ONE)
-    days = FoundDay.objects.filter(work__owner=work.owner_id, day__lt=day).annotate(load=day_load)
-    max_load = days.filter(work=work).aggregate(best=Max("load"))["best"] or 0
+    daily_count = F("different") + (F("sites") - F("different")) / float(SIMILAR_SITES_AS_ONE)
+    days = FoundDay.objects.filter(work__owner=work.owner_id, day__lt=day).annotate(weighted_count=daily_count)
+    max_count = days.filter(work=work).aggregate(most=Max("weighted_count"))["most"] or 0
     max_released = work.floods.aggregate(most=Max("released"))["most"] or 0
-    limit = max(limits.floor, int(limits.factor * max(max_load, max_released)))
-    if load > limit:
-        other_works = days.exclude(work=work).order_by().values("work").annotate(best=Max("load"))
-        limit = max(limit, int(limits.factor * median(other_works.values_list("best", flat=True) or [0])))
+    limit = max(limits.floor, int(limits.factor * max(max_count, max_released)))
+    if weighted_count > limit:
+        other_works = days.exclude(work=work).order_by().values("work").annotate(most=Max("weighted_count"))
+        limit = max(limit, int(limits.factor * median(other_works.values_list("most", flat=True) or [0])))
     return limit

@@ -37,7 +37,7 @@ def group(services: "Services", ids: Sequence[int]) -> None:
     decide_groups(services, ids)
 
 
-@job(gettext_noop("cases to open for works on hold"), FOREGROUND, Flood, owner="work__owner")
+@job(gettext_noop("cases to open for works released from hold"), FOREGROUND, Flood, owner="work__owner")
 def release(services: "Services", ids: Sequence[int]) -> None:
     """Open the cases of works that are no longer on hold."""
     from registry.cases.release import release_floods

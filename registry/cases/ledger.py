@@ -49,7 +49,7 @@ def apply_to_next_cases(pk: int) -> bool:
 
 
 def _list_candidate_cases(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
-    """Return the remaining cases that a changed licence covered or, unless it ended, that are open."""
+    """Return the remaining cases that a changed licence covers and, unless the licence ended, all open ones."""
     is_covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
     condition = (
         Q(is_covered) if change.kind == LedgerChange.Kind.ENDED else Q(is_covered) | Q(decision=Case.Decision.OPEN)
@@ -58,7 +58,7 @@ def _list_candidate_cases(change: LedgerChange, licences: list[int]) -> QuerySet
 
 
 def _find_affected_cases(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
-    """Return the primary keys of cases whose coverage the changed licences affect, with one query for all.
+    """Return the primary keys of cases whose coverage the changed licences affect, with a single query.
 
     Sightings covered by other licences are ignored: the changes that added those licences report them.
     """
@@ -79,10 +79,10 @@ def _apply_to_case(change: LedgerChange, pk: int, licences: list[int]) -> None:
         if change.effects.filter(case=case).exists():
             return  # recorded by an earlier run that was interrupted before it saved its progress
         previous_decision = case.decision
-        is_named = case.case_sightings.filter(licence__in=licences).exists()
+        uses_licence = case.case_sightings.filter(licence__in=licences).exists()
         if is_licensed_by_person(case):
-            if is_named and change.kind != LedgerChange.Kind.ADDED:
-                _keep_decision(change, case)
+            if uses_licence and change.kind != LedgerChange.Kind.ADDED:
+                _record_kept_decision(change, case)
             return
         recheck_licences(case)
         apply_ledger(case, reopening_phrases=[_build_change_phrase(change)], text=change.reason)
@@ -90,11 +90,11 @@ def _apply_to_case(change: LedgerChange, pk: int, licences: list[int]) -> None:
             _record_effect(
                 change, case, Effect.LICENSED if case.decision == Case.Decision.LICENSED else Effect.REOPENED
             )
-        elif is_named and previous_decision in (Case.Decision.CONFIRMED, Case.Decision.DISMISSED):
-            _keep_decision(change, case)
+        elif uses_licence and previous_decision in (Case.Decision.CONFIRMED, Case.Decision.DISMISSED):
+            _record_kept_decision(change, case)
 
 
-def _keep_decision(change: LedgerChange, case: Case) -> None:
+def _record_kept_decision(change: LedgerChange, case: Case) -> None:
     """Record a licence change in a case's history without changing the member's decision."""
     history.record_event(case, "ledger", change.by, _build_change_phrase(change), ("stays", {}), text=change.reason)
     _record_effect(change, case, Effect.STAYED)

@@ -24,7 +24,7 @@ SIGHTINGS_PREFETCH = Prefetch(
         F("sighting__last_seen").desc(nulls_last=True), "-sighting"
     ),
 )
-"""Prefetch of a case's sightings, the latest first; loaded once for every consumer of a case."""
+"""Prefetch of a case's sightings, the latest first; loaded once per case and then shared."""
 
 MAX_PROPOSED_LICENCES = 20
 """Maximum number of licences proposed for one case."""
@@ -120,11 +120,11 @@ def find_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     """
     if not (licence.domain or licence.url_pattern or licence.account):
         return Obstacle(ObstacleReason.NO_PLACE)
-    if licence.domain and not _is_within(place.host, licence.domain):
+    if licence.domain and not _is_in_domain(place.host, licence.domain):
         return Obstacle(ObstacleReason.DOMAIN, licence.domain)
-    if licence.url_pattern and not _is_match(place, licence.url_pattern):
+    if licence.url_pattern and not _matches_url_pattern(place, licence.url_pattern):
         return Obstacle(ObstacleReason.PATTERN, licence.url_pattern)
-    if licence.account and not _is_account(place, licence):
+    if licence.account and not _belongs_to_account(place, licence):
         return Obstacle(ObstacleReason.ACCOUNT, licence.account)
     return _find_territory_obstacle(licence, place) or find_time_obstacle(licence, place)
 
@@ -166,7 +166,7 @@ class Ledger:
         matching = (licence for licence, works in self.licences if not works or work in works)
         return sorted(matching, key=lambda licence: licence.number)
 
-    def find_nearby(self, work: int, place: Place) -> dict[int, Obstacle | None]:
+    def find_licences_for_place(self, work: int, place: Place) -> dict[int, Obstacle | None]:
         """Return the licences for a work and place by number, each with its time or territory obstacle, or ``None``."""
         obstacles = {licence.number: find_obstacle(licence, place) for licence in self._select_candidates(work, place)}
         return {
@@ -193,7 +193,7 @@ def load_ledger(owner: int, *, excluded: frozenset[int] = frozenset()) -> Ledger
 
 
 def find_covering_licence(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
-    """Return the first of some licences that covers a sighting at its time, or ``None``."""
+    """Return the first of the given licences that covers a sighting at its time, or ``None``."""
     return next((licence for licence in licences if find_obstacle(licence, sighting) is None), None)
 
 
@@ -260,12 +260,12 @@ def _normalize_domain(domain: str) -> str:
     return domain.lower().strip(".").removeprefix("*.")
 
 
-def _is_within(host: str, domain: str) -> bool:
+def _is_in_domain(host: str, domain: str) -> bool:
     name = _normalize_domain(domain)
     return host == name or host.endswith(f".{name}")
 
 
-def _is_match(place: Place, pattern: str) -> bool:
+def _matches_url_pattern(place: Place, pattern: str) -> bool:
     """Return True if the page or image URL matches the pattern; ``*`` matches any sequence of characters."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return any(
@@ -274,7 +274,7 @@ def _is_match(place: Place, pattern: str) -> bool:
     )
 
 
-def _is_account(place: Place, licence: Licence) -> bool:
+def _belongs_to_account(place: Place, licence: Licence) -> bool:
     """Return True if the place belongs to the licence's account.
 
     The account is the site itself, or a name in the first path segments on the licence's domain.

@@ -1,4 +1,4 @@
-"""Trials of licences with existing cases, before the licences are saved."""
+"""Trials of licences on existing cases, before the licences are saved."""
 
 import math
 import time
@@ -27,7 +27,8 @@ QUICK_SECONDS = 0.05
 """Duration below which a batch counts as quick, in seconds."""
 
 MAX_FILTERED_LICENCES = 20
-"""Maximum number of licences for which sightings are preselected; for more, all of the owner's are checked."""
+"""Maximum number of licences for which sightings are preselected; for more licences, all of the owner's
+sightings are checked."""
 
 EFFECT_ORDER = ("reopened", "licensed", "decided", "partly")
 """Possible effects on a case, the most important first."""
@@ -58,7 +59,7 @@ class Trial:
 
 
 EMPTY_TRIAL = Trial({}, {}, 0, 0)
-"""The empty trial, with which a trial starts."""
+"""The initial state of a trial, before any case was checked."""
 
 
 def try_licences(
@@ -89,8 +90,8 @@ def try_licences(
     result = previous
     while result.after is not None:
         batch_start = time.monotonic()
-        numbers = Case.objects.filter(owner=owner, number__gt=result.after).order_by("number")
-        batch = list(numbers.values_list("number", flat=True)[:batch_size])
+        remaining_cases = Case.objects.filter(owner=owner, number__gt=result.after).order_by("number")
+        batch = list(remaining_cases.values_list("number", flat=True)[:batch_size])
         if not batch:
             return replace(result, after=None)
         sightings = CaseSighting.objects.filter(

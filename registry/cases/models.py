@@ -33,7 +33,7 @@ class Case(models.Model):
     demonstration = models.BooleanField(default=False, help_text="confirmed by the demonstration switch")
     opened_at = models.DateTimeField()
     disputed_at = models.DateTimeField(
-        null=True, blank=True, help_text="time since when a member disputes the decision"
+        null=True, blank=True, help_text="time at which a member disputed the decision; empty if it is not disputed"
     )
     is_pending = models.BooleanField(default=True, db_default=True, help_text="a person needs to review it")
     is_related = models.BooleanField(
@@ -60,7 +60,7 @@ class Case(models.Model):
         max_length=200, blank=True, db_default="", default="", help_text="agency last asked whether it sold a licence"
     )
     agency_asked_at = models.DateTimeField(
-        null=True, blank=True, help_text="time since when the agency's reply is pending"
+        null=True, blank=True, help_text="time at which the agency was asked; empty if no reply is pending"
     )
 
     class Meta:
@@ -122,7 +122,7 @@ class FoundDay(models.Model):
     day = models.DateField()
     sites = models.PositiveIntegerField(default=0, help_text="number of sites for which a case was opened")
     different = models.PositiveIntegerField(
-        default=0, help_text="number of these sites whose picture was unlike any before"
+        default=0, help_text="number of these sites whose picture was unlike all earlier ones"
     )
     looks = models.BinaryField(default=b"", help_text="hashes of those pictures, concatenated")
 
@@ -144,9 +144,9 @@ class Flood(Claimable):
         OPENED = "opened"
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="floods")
-    at = models.DateTimeField(help_text="time since when no case is opened")
+    at = models.DateTimeField(help_text="time from which no cases were opened")
     sites = models.PositiveIntegerField(help_text="number of new sites for the work on that day")
-    different = models.PositiveIntegerField(help_text="number of these sites whose picture was unlike any before")
+    different = models.PositiveIntegerField(help_text="number of these sites whose picture was unlike all earlier ones")
     limit = models.PositiveIntegerField(help_text="limit that was exceeded")
     decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.NONE, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -229,7 +229,7 @@ class Capture(Claimable):
         ]
 
     @property
-    def kept(self) -> list[StoredFile]:
+    def stored_files(self) -> list[StoredFile]:
         """Files whose bytes were stored. Of other files, only the digest is listed."""
         return [file for file in self.files if "because" not in file]
 

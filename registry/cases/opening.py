@@ -170,8 +170,8 @@ def _lock_or_create_cases(
     for key in new_keys:
         work = works[key[0]]
         number = highest_numbers[work.owner_id] = highest_numbers.get(work.owner_id, 0) + 1
-        only_resembles = all(candidate.decision == Decision.RELATED for candidate in candidates_by_case[key])
-        details = {"opened_at": now(), "is_pending": not only_resembles, "is_related": only_resembles}
+        has_only_related = all(candidate.decision == Decision.RELATED for candidate in candidates_by_case[key])
+        details = {"opened_at": now(), "is_pending": not has_only_related, "is_related": has_only_related}
         cases[key] = Case(owner=work.owner, number=number, work=work, party=key[1], **details)
     for case in Case.objects.bulk_create(cases[key] for key in new_keys):
         details = {"party": case.party, "work": case.work.number}
@@ -239,7 +239,7 @@ def _extend_cases(
     ]
     return [
         *create_first_captures((row.case, row.sighting) for _, row, is_likely in unlicensed_uses if is_likely),
-        *recaptures.request_visits_of_reappeared_pictures((row.case, row.sighting) for row in revisit_rows),
+        *recaptures.request_visits_for_reappeared_pictures((row.case, row.sighting) for row in revisit_rows),
     ]
 
 

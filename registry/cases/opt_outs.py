@@ -23,7 +23,7 @@ class OptOut:
 
 
 def find_opt_outs(watch: Watch) -> list[OptOut]:
-    """Return the hosts that refused URLs to the newest runs of a watch, hosts with most cases first.
+    """Return the hosts that refused URLs to the newest runs of a watch, those with the most cases first.
 
     Exhibit does not fetch such URLs in any other way. A member may open a page and check its picture manually.
     """

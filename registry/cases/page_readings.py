@@ -25,7 +25,7 @@ NOT_STORED = Sentence("The page is no longer stored.")
 
 def get_page_digest(visit: Capture) -> str:
     """Return the digest of a visit's page, as rendered by a browser or else as served; empty if it was not stored."""
-    roles = {file["role"]: file["digest"] for file in visit.kept}
+    roles = {file["role"]: file["digest"] for file in visit.stored_files}
     return roles.get("dom") or roles.get("page") or ""
 
 

@@ -32,7 +32,7 @@ def find_cases_about_picture(digest: Digest) -> QuerySet[Case]:
 
 
 def find_cases_with_picture(digest: Digest) -> QuerySet[Case]:
-    """Return the cases that involve a picture: by a match of it, a visit that received it, or a work with it."""
+    """Return the cases that involve a picture: by a match, a visit that received it, or a work that contains it."""
     condition = Q(pk__in=find_cases_about_picture(digest).values("pk")) | Q(
         captures__in=find_visits_with_picture(digest)
     )

@@ -171,8 +171,8 @@ def find_look_alikes(owner: int, matches: Sequence[Match]) -> set[int]:
     found_by_registered: dict[int, set[int]] = defaultdict(set)
     registered_ids = {match.registered_id for match in matches}
     rows = LookAlike.objects.filter(owner=owner, registered__in=registered_ids).values_list("registered_id", "found_id")
-    for picture, found_id in rows:
-        found_by_registered[picture].add(found_id)
+    for registered_id, found_id in rows:
+        found_by_registered[registered_id].add(found_id)
     if not found_by_registered:
         return set()
     exact_matches = {match.pk for match in matches if match.found_id in found_by_registered[match.registered_id]}
@@ -190,12 +190,12 @@ def _find_near_look_alikes(matches: Sequence[Match], found_by_registered: Mappin
     near_matches = set()
     for match in candidates:
         hash_value = hashes.get(match.found_id)
-        learned_hashes = [
-            hashes[other_hash] for other_hash in found_by_registered[match.registered_id] if other_hash in hashes
+        dismissed_hashes = [
+            hashes[found_id] for found_id in found_by_registered[match.registered_id] if found_id in hashes
         ]
         if hash_value is not None and any(
             (hash_value ^ other_hash).bit_count() <= min(MAX_NEAR_DISTANCE, match.hamming - 1)
-            for other_hash in learned_hashes
+            for other_hash in dismissed_hashes
         ):
             near_matches.add(match.pk)
     return near_matches

@@ -1,7 +1,7 @@
 """Recaptures: repeated visits to a case's places to check if the picture was removed, has changed or is still online.
 
-The interval between visits grows while nothing changes, and is reset after a change. Visits end after several that
-found the picture removed, or after more that could not load the page.
+The interval between visits grows while nothing changes, and is reset after a change. Visits end after
+several consecutive visits that found the picture removed, or a larger number that could not load the page.
 """
 
 from collections import Counter, defaultdict
@@ -108,7 +108,7 @@ def start_due_visits(due_at: datetime, days: int, limit: int = 100) -> list[int]
 
 
 def request_next_visit(last_capture: Capture, not_before: datetime | None = None) -> int:
-    """Request another visit to a place after ``last_capture``, once even if called again; return its primary key."""
+    """Request another visit to a place after ``last_capture``, at most one; return its primary key."""
     Capture.objects.filter(pk=last_capture.pk).update(next_at=None)
     place = {"case_id": last_capture.case_id, "page_key": last_capture.page_key, "image_key": last_capture.image_key}
     initial_values = {"sighting_id": last_capture.sighting_id, "not_before": not_before}
@@ -141,13 +141,13 @@ def target_newest_pictures(ids: Iterable[int]) -> None:
         if picture != row.sighting.picture_id:
             sightings = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
             sightings = sightings.filter(page_key=row.page_key, image_key=row.image_key)
-            ordered = sightings.order_by(
+            ordered_sightings = sightings.order_by(
                 F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk"
             )
-            update_row(row, sighting=ordered.first())
+            update_row(row, sighting=ordered_sightings.first())
 
 
-def request_visits_of_changed_places(case: Case) -> None:
+def request_visits_to_changed_places(case: Case) -> None:
     """Request another visit to each place whose latest picture is not the one that the last visit searched for."""
     rows = Capture.objects.filter(case=case).select_related("sighting").defer("files", "digests")
     last_captures = rows.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key")
@@ -158,7 +158,7 @@ def request_visits_of_changed_places(case: Case) -> None:
             request_next_visit(row)
 
 
-def request_visits_of_reappeared_pictures(pairs: Iterable[tuple[Case, Sighting]]) -> list[int]:
+def request_visits_for_reappeared_pictures(pairs: Iterable[tuple[Case, Sighting]]) -> list[int]:
     """Request a visit to each place whose picture was removed at the last visit and was seen by a crawl since.
 
     Returns the primary keys of the pending captures.

@@ -58,7 +58,7 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
         reason: Free text by the member.
         phrases: History phrases recorded before the reason.
         decider: Type of decision-maker.
-        copies: For a dismissed case: the pictures are copies, and the use is fine.
+        copies: For a dismissed case: the pictures are copies, and the use is acceptable.
         assertion: Digest of the passkey assertion that signed the decision.
         group: The group decision that this one is part of.
 

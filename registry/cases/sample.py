@@ -71,7 +71,7 @@ def _upload_works(services: Services, owner: Owner, by: str) -> None:
     writer.writeheader()
     writer.writerows(rows)
     table = parse_works_table("works.csv", out.getvalue().encode())
-    upload = uploads.start_upload(owner, uploads.Declaration(), by=by, table=table, announced=len(paths))
+    upload = uploads.start_upload(owner, uploads.DeclarationDefaults(), by=by, table=table, announced=len(paths))
     uploads.receive_files(
         services, upload, [uploads.SentFile(path.name, path.stat().st_size, path.read_bytes) for path in paths]
     )

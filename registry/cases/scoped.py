@@ -29,7 +29,7 @@ def count_by_watch(watches: Iterable[Watch]) -> dict[int, tuple[int, int]]:
 
 
 def get_picture(owner: Owner, digest: Digest) -> Picture:
-    """Return the picture with a digest; raises ``NotFoundError`` if the owner may not see it."""
+    """Return the picture with the given digest; raises ``NotFoundError`` if the owner may not see it."""
     row = Picture.objects.filter(digest=digest).first()
     if row is None or not can_see_picture(owner, row):
         raise NotFoundError(Sentence("Picture not found."))
@@ -47,10 +47,10 @@ def can_see_picture(owner: Owner, picture: Picture) -> bool:
     in_works = picture.work_pictures.filter(work__owner=owner).exists()
     in_cases = picture.sightings.filter(case_sightings__case__owner=owner)
     proposals = picture.proposals.filter(owner=owner)
-    return in_works or in_cases.exists() or proposals.exists() or _is_in_held_works(owner, picture)
+    return in_works or in_cases.exists() or proposals.exists() or _matches_held_work(owner, picture)
 
 
-def _is_in_held_works(owner: Owner, picture: Picture) -> bool:
+def _matches_held_work(owner: Owner, picture: Picture) -> bool:
     """Return True if a picture matches a work on hold, so that members can review its matches."""
     held_works = Flood.list_active().filter(work__owner=owner).values("work")
     matches = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held_works)

@@ -27,12 +27,12 @@ def build_search_condition(owner: Owner, query: str) -> Q:
             or of the URL of a page or an image where the work was seen.
     """
     query = query.strip()
-    number = _NUMBER.fullmatch(query)
-    if number is not None and number[1]:
-        return Q(number=int(number[2]))
+    number_match = _NUMBER.fullmatch(query)
+    if number_match is not None and number_match[1]:
+        return Q(number=int(number_match[2]))
     condition = Q(party__icontains=query) | Q(work__title__icontains=query)
-    if number is not None:
-        return condition | Q(number=int(number[2]))
+    if number_match is not None:
+        return condition | Q(number=int(number_match[2]))
     url_condition = Q()
     for part in list_url_spellings(query):
         condition |= Q(party__icontains=part)

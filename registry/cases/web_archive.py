@@ -94,7 +94,7 @@ def _is_public(services: Services, page: str) -> bool:
 
 
 def _save_page(services: Services, page: str, results: list[WebArchive], deadline: float) -> None:
-    """Request the capture and its status until it has finished, appending each result to ``results``.
+    """Request a capture and poll its status until it has finished, appending each result to ``results``.
 
     Uses no database.
     """

@@ -159,9 +159,9 @@ def count_cases_by_work(works: Iterable[Work]) -> dict[int, int]:
     return dict(rows.annotate(count=Count("pk")))
 
 
-def build_thumbnail_subquery(works: QuerySet[WorkPicture]) -> Subquery:
+def build_thumbnail_subquery(work_pictures: QuerySet[WorkPicture]) -> Subquery:
     """Build a subquery for the digest of the first stored picture of the given work pictures."""
-    stored_pictures = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
+    stored_pictures = work_pictures.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
     return Subquery(stored_pictures.order_by("pk").values("picture__digest")[:1])
 
 

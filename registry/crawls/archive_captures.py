@@ -1,4 +1,4 @@
-"""Pictures of domains from web archives: selection of the earliest capture of each picture for a watch.
+"""Pictures of a domain in web archives: selection of the earliest capture of each picture for a watch.
 
 Requests are sent only to the archive, not to the domain. This module queries its index;
 :mod:`registry.crawls.run_slice` then downloads the captures.
@@ -30,7 +30,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import SourceStatement, SourceStatementKind
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.crawls.models import FrontierUrl, Inquiry, Refusal
 from registry.crawls.rate_limits import make_turn_function
 from registry.crawls.watch_settings import Subjects
@@ -56,10 +56,10 @@ TEMPORARY_REASONS = frozenset({"too-slow", "unresolvable"})
 FETCH_SECONDS = 1.0
 """Default interval between two capture downloads, in seconds."""
 POLL_INTERVAL = timedelta(seconds=20)
-"""Interval after which a pending inquiry checks again if its archive is in use."""
+"""Interval after which a pending inquiry checks again whether its archive is still in use."""
 MORE_CAPTURES, NO_CAPTURES = "more", "nothing"
 """Outcomes of an inquiry: the index lists more than a run accepts, or no picture at all."""
-_DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
+_PERIOD = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
 
 
 def list_archives(config: Config) -> dict[str, str]:
@@ -105,14 +105,14 @@ def parse_period(text: str) -> str:
     Raises ``InvalidRequestError`` if invalid.
     """
     stripped = text.strip()
-    if stripped and (not _DIGITS.fullmatch(stripped) or parse_stated_time(stripped) == (None, "")):
+    if stripped and (not _PERIOD.fullmatch(stripped) or parse_stated_time(stripped) == (None, "")):
         sentence = Sentence("“%(given)s” is not a year, month or day, or is in the future.", given=stripped[:40])
         raise InvalidRequestError(sentence, hint=Sentence("Use this format: 2019, 2019-03 or 2019-03-31"))
     digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
-def build_subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
+def build_archive_query(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
     """Build a watch's archive query in its stored form; raises ``InvalidRequestError`` for invalid input."""
     start, end = parse_period(since or ""), parse_period(until or "")
     if start and end and start > end.ljust(len(start), "~"):
@@ -138,18 +138,18 @@ class ArchiveEstimate:
     pictures: int  # distinct pictures listed so far
     more: bool  # True if the index has more
     indexes: int  # number of indexes, which are queried one after the other
-    requests: float  # interval between two index requests, in seconds
+    request_interval: float  # interval between two index requests, in seconds
     most: int  # maximum number of pictures per run
 
     @property
     def seconds(self) -> int:
         """Minimum duration of a run at the archive's rate."""
         picture_count = self.most if self.more else min(self.pictures, self.most)
-        return round(picture_count * FETCH_SECONDS + self.indexes * self.requests)
+        return round(picture_count * FETCH_SECONDS + self.indexes * self.request_interval)
 
 
 def estimate_runs(
-    services: Services, names: Collection[str], budget: Mapping[str, Any], query_subjects: Subjects
+    services: Services, names: Collection[str], budget: Mapping[str, Any], archive_query: Subjects
 ) -> list[ArchiveEstimate]:
     """Estimate a run for the first domains, each from its first index page that lists pictures.
 
@@ -162,8 +162,8 @@ def estimate_runs(
     estimates = []
     for name in dict.fromkeys(names):
         archive = get_archive_client(services, name)
-        for domain in (query_subjects["domains"] or ())[:MAX_ESTIMATED_DOMAINS]:
-            query = _make_query(domain, query_subjects)
+        for domain in (archive_query["domains"] or ())[:MAX_ESTIMATED_DOMAINS]:
+            query = _make_query(domain, archive_query)
             indexes, page = archive.count_indexes(query), archive.fetch_captures(query)
             if not page.captures and page.next_page:
                 page = archive.fetch_captures(query, page.next_page)
@@ -278,7 +278,7 @@ def _replace_if_earlier(existing_row: FrontierUrl, new_url: NewUrl) -> None:
     if current_statement is None or new_statement is None or new_statement.at >= current_statement.at:
         return
     rows = FrontierUrl.objects.filter(pk=existing_row.pk, state=FrontierUrl.State.PENDING)
-    statements = to_rows(new_url.elsewhere)
+    statements = statements_to_json(new_url.elsewhere)
     url, page_url = to_storable(new_url.url), to_storable(new_url.page_url)
     rows.update(
         url=url, host=get_url_host(new_url.url), page_url=page_url, position=new_url.position, elsewhere=statements

@@ -93,8 +93,8 @@ def load_render_gains(crawl: Crawl) -> dict[str, RenderingCounts]:
     """Return the gain from rendering for each host, from the slices of a crawl and of the watch's latest runs.
 
     If earlier runs gained too little, only a few of a host's pages are counted, fewer than a decision requires
-    (``TRIED``), so that each run tries another page. In every eighth run no earlier pages are counted, so that
-    rendering is tried again.
+    (:data:`crawler.rendering.renderer.TRIAL_PAGES`), so that each run tries another page. In every eighth run, no
+    earlier pages are counted, so that rendering is tried again.
     """
     current_counts, earlier_counts = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")

@@ -23,7 +23,7 @@ from exhibit.reasons import Reason
 from exhibit.types import SourceStatement
 from registry.crawls import url_patterns
 from registry.crawls.budgets import RemainingBudget, get_remaining_budget
-from registry.crawls.external_statements import from_rows, to_rows
+from registry.crawls.external_statements import statements_from_json, statements_to_json
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal
 from registry.db.bulk import copy_values, to_storable
 from registry.db.claimable import UNFINISHED, StepState
@@ -32,9 +32,9 @@ from registry.db.steps import build_due_condition
 from registry.log.log import submit_entry
 
 LEASE_TIME = timedelta(minutes=30)
-MAX_HOST = 253
+MAX_HOST_LENGTH = 253
 MIN_SUSPECT_ATTEMPTS = 2
-"""Number of interrupted attempts after which a URL is visited alone, so that it cannot harm others."""
+"""Number of interrupted attempts after which a URL is visited alone, so that it cannot affect others."""
 
 MAX_COUNTED = 200_000
 """Maximum number of a crawl's URLs that are counted for a page view."""
@@ -64,7 +64,7 @@ MAX_ATTEMPTS = 4
 """Number of interrupted attempts after which a URL is refused."""
 
 MIN_PAUSE = timedelta(minutes=1)
-"""Pause for a host that states none; doubled for each consecutive pause without a successful visit."""
+"""Pause for a host that requests no particular pause; doubled for each consecutive pause without a successful visit."""
 
 MAX_PAUSE = timedelta(hours=1)
 """A host that requests a longer pause is left to the next crawl."""
@@ -138,17 +138,17 @@ def add_urls_by_key(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
             crawl_id, key, to_storable(new_url.url), host, new_url.kind, new_url.depth, to_storable(new_url.page_url),
             to_storable(new_url.context),
             new_url.position, position.state.value, 0, position.pattern, 0 if new_url.is_first else position.turn,
-            json.dumps(to_rows(new_url.elsewhere)),
+            json.dumps(statements_to_json(new_url.elsewhere)),
         )
         for key, position in positions.items()
-        if len(host := get_url_host((new_url := urls[key]).url)) <= MAX_HOST
+        if len(host := get_url_host((new_url := urls[key]).url)) <= MAX_HOST_LENGTH
     )  # fmt: skip
     added_keys = cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
     return [key for key in added_keys if positions[key].state == FrontierUrl.State.PENDING]
 
 
 def count_urls(crawl_id: int) -> tuple[int, int]:
-    """Return the numbers of a crawl's visited and pending URLs, each capped at :data:`MAX_COUNTED`, using indexes."""
+    """Return the numbers of a crawl's visited and pending URLs, each capped at :data:`MAX_COUNTED`."""
     urls, state = FrontierUrl.objects.filter(crawl=crawl_id), FrontierUrl.State
     visited_count = urls.filter(state__in=[state.DONE, state.REFUSED])[:MAX_COUNTED].count()
     leased_count = urls.filter(state=state.LEASED, slice__isnull=False).count()
@@ -158,8 +158,8 @@ def count_urls(crawl_id: int) -> tuple[int, int]:
 def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | None:
     """Lease free hosts with pending URLs to a new slice.
 
-    Returns ``None`` if no host is free, no URL is pending, or the budget is spent. URLs that were leased to a
-    contributor before are not mixed with others.
+    Returns ``None`` if no host is free, no URL is pending, or the budget is spent. URLs with a contributor's
+    result are not mixed with others.
     """
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
@@ -218,7 +218,7 @@ def _lease_hosts(crawl: Crawl, remaining: RemainingBudget, limit: int) -> list[s
 
 
 def _build_paused_condition() -> Q:
-    """Return the query condition for leases of resting hosts, which have no slice and have not expired."""
+    """Return the query condition for leases of paused hosts, which have no slice and have not expired."""
     return Q(slice=None, expires_at__gt=now())
 
 
@@ -252,7 +252,7 @@ def count_unrun_scripts(crawls: Sequence[Crawl]) -> dict[int, int | None]:
     return {crawl.pk: totals.get(crawl.pk, 0) for crawl in crawls}
 
 
-def has_lacked_browser(crawl: Crawl) -> bool:
+def was_browser_missing(crawl: Crawl) -> bool:
     """Return True if pages of a crawl were not rendered because no browser was available."""
     return crawl.slices.filter(counts__unrendered__has_key="no-browser").exists()
 
@@ -265,9 +265,9 @@ def is_complete(crawl: Crawl, *, depth: int) -> bool:
     """
     if crawl.skipped_pages:
         return False
-    deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
+    deepest_pages = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
     has_read_all = count_unrun_scripts([crawl])[crawl.pk] == 0 and not count_omissions(crawl)
-    return crawl.reason == "finished" and has_read_all and not deepest.exists()
+    return crawl.reason == "finished" and has_read_all and not deepest_pages.exists()
 
 
 def count_omissions(crawl: Crawl) -> dict[str, int]:
@@ -372,7 +372,7 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
 
 
 def lock_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
-    """Lock the slice for this transaction; return ``None`` if the claimant's epoch is no longer current."""
+    """Lock the slice for this transaction and renew its claim; return ``None`` if the epoch is no longer current."""
     rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
     row = rows.filter(pk=slice_id).first()
     if row is None or row.epoch != epoch or row.state != StepState.RUNNING:
@@ -407,8 +407,8 @@ def finish_slice(
 ) -> bool:
     """End a slice: write its log entry, release its leases and return unfinished URLs to the frontier.
 
-    Hosts in ``paused_hosts`` rest. After several consecutive rests, their URLs are refused. The counts then include the
-    number of consecutive rests.
+    Hosts in ``paused_hosts`` are not visited for some time. After several consecutive pauses, their URLs are refused.
+    The stored counts include the number of consecutive pauses of each host.
 
     Args:
         slice_id: The slice's primary key.
@@ -416,7 +416,7 @@ def finish_slice(
         counts: Counts to store.
         suspect: True if an unfinished URL may have caused the slice to end.
         build_log_data: Returns the data that the log entry commits to; called when no more sightings can be added.
-        paused_hosts: Hosts whose visits are paused.
+        paused_hosts: Hosts to pause, with the reason.
 
     Returns:
         True if the slice has been ended, False if the claim was lost.
@@ -425,7 +425,7 @@ def finish_slice(
         row = lock_slice(slice_id, epoch)
         if row is None:
             return False
-        _return_urls(row, breaks=int(suspect))
+        _return_urls(row, interruptions=int(suspect))
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
         if paused_hosts:
             counts = {
@@ -439,17 +439,17 @@ def finish_slice(
 
 
 def _pause_host(row: CrawlSlice, host: str, pause: HostPause) -> int:
-    """Let a host with pending URLs rest, or refuse its URLs; return the number of consecutive rests."""
+    """Pause a host with pending URLs, or refuse its URLs; return the number of consecutive pauses."""
     was_visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
     previous_slice = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
-    rests = 1 if was_visited or previous_slice is None else int(previous_slice.counts["waiting"][host]) + 1
-    if rests > MAX_PAUSES or pause.seconds > MAX_PAUSE.total_seconds():
+    pause_count = 1 if was_visited or previous_slice is None else int(previous_slice.counts["waiting"][host]) + 1
+    if pause_count > MAX_PAUSES or pause.seconds > MAX_PAUSE.total_seconds():
         _refuse_host(row.crawl_id, host, pause)
-        return rests
-    rest = max(timedelta(seconds=pause.seconds), MIN_PAUSE * 2 ** (rests - 1))
+        return pause_count
+    duration = max(timedelta(seconds=pause.seconds), MIN_PAUSE * 2 ** (pause_count - 1))
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now())], ignore_conflicts=True)
-    HostLease.objects.filter(host=host, slice=None).update(expires_at=now() + rest)
-    return rests
+    HostLease.objects.filter(host=host, slice=None).update(expires_at=now() + duration)
+    return pause_count
 
 
 def _refuse_host(crawl_id: int, host: str, pause: HostPause) -> None:
@@ -464,10 +464,10 @@ def _refuse_host(crawl_id: int, host: str, pause: HostPause) -> None:
     rows.update(state=FrontierUrl.State.REFUSED)
 
 
-def _return_urls(row: CrawlSlice, *, breaks: int) -> None:
+def _return_urls(row: CrawlSlice, *, interruptions: int) -> None:
     """Return unfinished URLs to the frontier, but refuse those involved in too many interruptions."""
     leased_urls = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
-    leased_urls.update(attempts=F("attempts") + breaks)
+    leased_urls.update(attempts=F("attempts") + interruptions)
     failed_urls = list(leased_urls.filter(attempts__gte=MAX_ATTEMPTS))
     message = f"The crawler failed {MAX_ATTEMPTS} times while it visited this URL."
     rows = [
@@ -542,7 +542,7 @@ def list_leased_urls(slice_id: int) -> list[NewUrl]:
     """Return the URLs that a slice has yet to process."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "turn", "id")
     names = ("url", "kind", "depth", "page_url", "context", "position")
-    return [NewUrl(**copy_columns(row, *names), elsewhere=from_rows(row.elsewhere)) for row in rows]
+    return [NewUrl(**copy_columns(row, *names), elsewhere=statements_from_json(row.elsewhere)) for row in rows]
 
 
 def store_position(slice_row: CrawlSlice, key: bytes, position: str) -> None:
@@ -562,9 +562,9 @@ def mark_urls(
     ``has_new`` is given for pages only: True if they showed or linked to anything new.
     """
     leased_urls = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
-    pages = leased_urls.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
+    page_count = leased_urls.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
     leased_urls.update(state=state, shows_new=has_new)
-    Crawl.objects.filter(pk=slice_row.crawl_id).update(pages=F("pages") + pages)
+    Crawl.objects.filter(pk=slice_row.crawl_id).update(pages=F("pages") + page_count)
 
 
 def return_urls(slice_row: CrawlSlice, keys: Iterable[bytes]) -> None:

@@ -8,16 +8,16 @@ from exhibit.types import SourceStatement, SourceStatementKind
 from registry.db.bulk import to_storable
 
 
-def to_rows(statements: Iterable[SourceStatement]) -> list[dict[str, Any]]:
-    """Convert statements to JSON values for a row; empty fields are omitted."""
+def statements_to_json(statements: Iterable[SourceStatement]) -> list[dict[str, Any]]:
+    """Convert statements to JSON values for a database row; empty fields are omitted."""
     return [
         {name: _to_json_value(value) for name, value in asdict(statement).items() if value not in ("", None)}
         for statement in statements
     ]
 
 
-def from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[SourceStatement, ...]:
-    """Convert JSON values from :func:`to_rows` back to statements."""
+def statements_from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[SourceStatement, ...]:
+    """Convert JSON values from :func:`statements_to_json` back to statements."""
     return tuple(SourceStatement(**{**row, "kind": SourceStatementKind(row["kind"])}) for row in rows)
 
 

@@ -103,7 +103,7 @@ def watch_archives(
     source_urls = [(ARCHIVE, item) for item in dict.fromkeys(names)]
     if not source_urls:
         raise InvalidRequestError(Sentence("Select at least one source."))
-    query = archive_captures.build_subjects([line for line in text.splitlines() if line.strip()], since, None)
+    query = archive_captures.build_archive_query([line for line in text.splitlines() if line.strip()], since, None)
     if not query["domains"]:
         raise InvalidRequestError(Sentence("Enter a domain."), hint=Sentence("Use this format: example.com"))
     sources = [

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
-from crawler.formats.job import Kind
+from crawler.formats.job import EarlierVisit, Kind, Render, SheetLinks
 from crawler.formats.lines import PageLine, RefusalLine
 from crawler.state.novelty import (
     MAX_IDLE_PAGES,
@@ -14,9 +14,14 @@ from crawler.state.novelty import (
     compute_pattern,
     describe_skipped_pages as sentence_of,
 )
+from exhibit.network.addresses import compute_url_key
 from registry.crawls import crawling, page_changes, url_patterns, watch_settings
-from registry.crawls.models import Crawl, Refusal
+from registry.crawls.models import Crawl, KnownSheet, Refusal, Watch
 from registry.crawls.revisits import is_revisit_watch
+from registry.db.bulk import to_storable
+
+MAX_KNOWN_SHEETS = 2_000
+"""Maximum number of a watch's style sheets that are requested conditionally."""
 
 
 def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[RefusalLine]) -> None:
@@ -24,6 +29,8 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[Re
     watch = crawl.watch
     if watch.private or watch_settings.is_list_watch(watch) or is_revisit_watch(watch):
         return
+    pages = list(pages)
+    _store_sheets(watch, pages)
     visits = [
         page_changes.PageVisit(
             page.url,
@@ -32,7 +39,7 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[Re
             page.fetched_at,
             page.final_url,
             page.fresh_seconds,
-            *_get_validators(page),
+            *_get_validators(page, is_rendering=watch.budget.get("render", Render.NEVER) != Render.NEVER),
         )
         for page in pages
         if page.kind is Kind.PAGE and page.fetched_at is not None
@@ -42,18 +49,57 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[Re
     )
 
 
-def _get_validators(page: PageLine) -> tuple[str, str]:
+def _store_sheets(watch: Watch, pages: Iterable[PageLine]) -> None:
+    """Store new and changed style sheets, up to a maximum number for each watch."""
+    sheets = {compute_url_key(sheet.url): sheet for page in pages for sheet in page.sheets}
+    if not sheets or watch.known_sheets.count() >= MAX_KNOWN_SHEETS:
+        return
+    rows = [
+        KnownSheet(
+            watch=watch,
+            key=key,
+            url=to_storable(sheet.url),
+            etag=to_storable(sheet.etag),
+            last_modified=to_storable(sheet.last_modified),
+            images=[to_storable(url) for url in sheet.links.images],
+            imports=[to_storable(url) for url in sheet.links.imports],
+        )
+        for key, sheet in sorted(sheets.items())
+    ]
+    KnownSheet.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["watch", "key"],
+        update_fields=["etag", "last_modified", "images", "imports"],
+    )
+
+
+def load_sheets(crawl: Crawl) -> dict[str, EarlierVisit]:
+    """Return the style sheets that the watch has fetched, by URL, for conditional requests."""
+    if crawl.everything:
+        return {}
+    return {
+        row.url: EarlierVisit(
+            etag=row.etag,
+            last_modified=row.last_modified,
+            sheet=SheetLinks(images=tuple(row.images), imports=tuple(row.imports)),
+        )
+        for row in crawl.watch.known_sheets.all()
+    }
+
+
+def _get_validators(page: PageLine, *, is_rendering: bool) -> tuple[str, str]:
     """Return a page's validators for conditional requests, or empty strings if "not modified" would not be conclusive.
 
-    "Not modified" is not conclusive for sources, which may link to new sitemaps, for pages whose scripts load further
-    content, and for pages with pictures that failed to load.
+    "Not modified" is not conclusive for pages whose scripts load further content, and for pages with pictures that
+    failed to load and may load later.
+
+    Args:
+        page: The page.
+        is_rendering: True if the watch renders pages, so that a later visit may run the scripts of this one.
     """
-    is_unreliable = page.depth == 0 or page.render_seconds or page.scripts_not_run
-    may_succeed_later = (
-        page_changes.RETRY_LATER.fullmatch(refusal.reason) or refusal.reason.startswith("http-")
-        for refusal in page.refusals
-    )
-    if is_unreliable or any(may_succeed_later):
+    is_unreliable = page.render_seconds or (page.scripts_not_run and is_rendering)
+    if is_unreliable or any(page_changes.RETRY_LATER.fullmatch(refusal.reason) for refusal in page.refusals):
         return "", ""
     return page.etag, page.last_modified
 
@@ -68,8 +114,8 @@ def omit_patterns(slice_id: int, epoch: int) -> None:
     """Omit URL patterns that have stopped showing anything new, at the end of a slice that is still claimed."""
     with transaction.atomic():
         if row := crawling.lock_slice(slice_id, epoch):
-            pages = MAX_IDLE_PAGES if row.crawl.by_change else MIN_PAGES  # later runs visit few unknown pages
-            counts = url_patterns.omit_patterns(row, min_pages=pages, idle_pages=MAX_IDLE_PAGES)
+            min_pages = MAX_IDLE_PAGES if row.crawl.by_change else MIN_PAGES  # later runs visit few unknown pages
+            counts = url_patterns.omit_patterns(row, min_pages=min_pages, idle_pages=MAX_IDLE_PAGES)
             _record_refusals(row.crawl_id, {compute_pattern(url): pages for url, pages in counts.items()})
 
 

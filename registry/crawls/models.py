@@ -108,7 +108,7 @@ class CrawlSlice(Claimable):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="leases",
-        help_text="process that holds the lease",
+        help_text="contributor that holds the lease",
     )
 
     class Meta:
@@ -188,14 +188,14 @@ class KnownPage(models.Model):
         default=0, help_text="number of visits that could be compared with the previous one"
     )
     changes = models.PositiveIntegerField(default=0, help_text="number of these visits that found a change")
-    days = models.FloatField(default=0, help_text="time between the first and the last visit")
+    days = models.FloatField(default=0, help_text="number of days between the first and the last visit")
     run = models.PositiveIntegerField(default=0, db_default=0, help_text="number of the last run that visited it")
     unchanged = models.PositiveIntegerField(default=0, db_default=0, help_text="consecutive visits without a change")
     dated = models.PositiveIntegerField(
         default=0, db_default=0, help_text="number of the last run in which its site dated it before its last visit"
     )
     fresh_seconds = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="as stated by its server at that visit"
+        default=0, db_default=0, help_text="time for which its server declared it fresh at that visit"
     )
     etag = models.TextField(blank=True, default="", db_default="", help_text="of the last complete response")
     last_modified = models.TextField(blank=True, default="", db_default="")
@@ -203,6 +203,21 @@ class KnownPage(models.Model):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
+
+
+class KnownSheet(models.Model):
+    """A style sheet that a watch has fetched, with what a conditional request needs if it has not changed."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_sheets", db_index=False)
+    key = models.BinaryField(help_text="128-bit key of the normalised URL")
+    url = models.TextField()
+    etag = models.TextField(blank=True, default="")
+    last_modified = models.TextField(blank=True, default="")
+    images = models.JSONField(default=list, help_text="URLs of images in it")
+    imports = models.JSONField(default=list, help_text="URLs of style sheets that it imports")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["watch", "key"], name="known_sheet_identity")]
 
 
 class AddressList(models.Model):
@@ -354,7 +369,7 @@ class SearchConsent(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_consents")
     service = models.SlugField(max_length=60)
-    host = models.CharField(max_length=253, help_text="whether copies are sent; nothing else is sent")
+    host = models.CharField(max_length=253, help_text="host to which copies may be sent")
     given_by = models.CharField(max_length=300)
     given_at = models.DateTimeField()
 
@@ -372,16 +387,16 @@ class Inquiry(Claimable):
         default=0, help_text="last processed registered picture, or number of processed queries"
     )
     page = models.TextField(blank=True, help_text="token of the next result page of the current subject")
-    pages = models.PositiveIntegerField(default=0, help_text="results requested for the current subject")
+    pages = models.PositiveIntegerField(default=0, help_text="number of result pages requested for the current subject")
     left = models.PositiveIntegerField(help_text="number of subjects that may still be searched")
     allowed = models.PositiveIntegerField(null=True, blank=True, help_text="number of subjects at the start")
     requests = models.PositiveIntegerField(default=0, help_text="number of requests with a response")
-    found = models.PositiveIntegerField(default=0, help_text="number of picture URLs received")
+    found = models.PositiveIntegerField(default=0, help_text="number of new URLs received")
     outcome = models.CharField(
         max_length=20, blank=True, help_text="reason why it ended before all subjects were searched"
     )
     stopped_at = models.JSONField(
-        default=dict, db_default={}, blank=True, help_text="subject at which the budget was used up"
+        default=dict, db_default={}, blank=True, help_text="amounts and remaining subjects when the budget was used up"
     )
 
     class Meta:

@@ -24,11 +24,11 @@ def count_refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, 
     """Return the hosts that refused URLs, by crawl, with the number of URLs by reason."""
     if not crawls:
         return {}
-    authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
+    authority_expression = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
     refusals = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
-    grouped_refusals = refusals.annotate(authority=authority).values("crawl", "authority", "reason")
+    grouped_refusals = refusals.annotate(authority=authority_expression).values("crawl", "authority", "reason")
     rows = grouped_refusals.annotate(addresses=Count("key", distinct=True))
     counts: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    for crawl, authority_of, reason, url_count in rows.values_list("crawl", "authority", "reason", "addresses"):
-        counts[crawl][get_url_host(f"http://{authority_of}/")][reason] += url_count
+    for crawl, authority, reason, url_count in rows.values_list("crawl", "authority", "reason", "addresses"):
+        counts[crawl][get_url_host(f"http://{authority}/")][reason] += url_count
     return counts

@@ -52,7 +52,7 @@ _PAGE = re.compile(r"\.(aspx?|cfm|csv|gne|json|jspx?|php\d?|txt|[sx]?html?|xml)$
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A host with its subdomains, some of its pages, or a folder (which has no host)."""
+    """A host with its subdomains, the pages below a path on such a host, or a folder (with an empty host)."""
 
     host: str
     path: str  # the prefix of paths; empty for all

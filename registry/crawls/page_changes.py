@@ -180,7 +180,7 @@ def count_skipped_pages(crawl_id: int) -> None:
 
 
 def _carry_over(crawl: Crawl) -> None:
-    """Move pages that a crawl never reached to the crawl that follows it, in batches.
+    """Move the pages that the previous crawl never reached to this crawl, in batches.
 
     Pending pages are moved, so that their number does not grow with each run; only temporarily refused pages are
     duplicated. The next call completes an interrupted one.
@@ -216,7 +216,7 @@ def filter_links(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) 
     else:
         unchanged_keys = [key for key, date in dates_by_key.items() if date <= visited_at[key]]
         KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged_keys).update(dated=crawl.number)
-    # Their number is limited
+    # Without a pattern, they are never omitted; their number is limited.
     without_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed_keys}
     return [
         without_pattern.get(key, new_url)
@@ -287,7 +287,7 @@ def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refusal_r
         )
     pages = KnownPage.objects.filter(watch=watch_id)
     retry_keys = [compute_url_key(url) for url, reason in refusal_reasons.items() if RETRY_LATER.fullmatch(reason)]
-    pages.filter(key__in=retry_keys).update(run=run)  # the site's dates refer to the last success
+    pages.filter(key__in=retry_keys).update(run=run)  # keeps the time of the last successful visit
     answered_keys = [
         compute_url_key(url) for url, reason in refusal_reasons.items() if not RETRY_LATER.fullmatch(reason)
     ]
@@ -298,8 +298,8 @@ def delete_other_sites(watch: Watch) -> None:
     """Delete known pages outside the watch's sites: no run requests them, and they would count against the budget."""
     domains = _list_domains(watch)
     with connection.cursor() as cursor:
-        hosts = f"SELECT DISTINCT {_HOST} FROM registry_knownpage AS known WHERE watch_id = %s"  # noqa: S608 - as below
-        cursor.execute(hosts, [watch.pk])
+        hosts_sql = f"SELECT DISTINCT {_HOST} FROM registry_knownpage AS known WHERE watch_id = %s"  # noqa: S608 - as below
+        cursor.execute(hosts_sql, [watch.pk])
         other_hosts = [name for (name,) in cursor.fetchall() if _get_domain(name) not in domains]
         cursor.execute(
             f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - it contains no external input
@@ -385,17 +385,17 @@ def _list_sampled_pages(crawl: Crawl, limit: int) -> list[NewUrl]:
     rows = _query_pages(
         f"""
         SELECT url, depth FROM (
-            SELECT url, depth, said,
-            row_number() OVER (PARTITION BY host, said ORDER BY run, depth, visited_at, id) AS place,
-            count(*) OVER (PARTITION BY host, said) AS pages
+            SELECT url, depth, is_stated,
+            row_number() OVER (PARTITION BY host, is_stated ORDER BY run, depth, visited_at, id) AS place,
+            count(*) OVER (PARTITION BY host, is_stated) AS pages
             FROM (
-                SELECT known.*, {_HOST} AS host, {_STATED_UNCHANGED} AS said FROM registry_knownpage AS known
+                SELECT known.*, {_HOST} AS host, {_STATED_UNCHANGED} AS is_stated FROM registry_knownpage AS known
                 WHERE {_IN_REACH} AND changes = 0
             ) AS known
         ) AS known
         WHERE place <= greatest(
             ceil(pages * least(1, %(interval)s / {MAX_DAYS})),
-            CASE WHEN NOT said THEN greatest({MIN_SAMPLE}, ceil(pages / {MAX_RUNS}.0)) END
+            CASE WHEN NOT is_stated THEN greatest({MIN_SAMPLE}, ceil(pages / {MAX_RUNS}.0)) END
         ) ORDER BY place, url LIMIT %(most)s
         """,  # noqa: S608 - it contains no external input
         crawl,

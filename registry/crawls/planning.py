@@ -65,7 +65,9 @@ def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
     plan_crawls(services, [] if crawl is None else [crawl.pk])
 
 
-def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str) -> tuple[Watch, bool]:
+def watch_archive_files(
+    services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str
+) -> tuple[Watch, bool]:
     """Create or extend a watch that reads WARC, ARC and WACZ files, or folders of them, once.
 
     Returns the watch, and True if it has new files to read. Raises ``InvalidRequestError`` for invalid settings.

@@ -12,13 +12,13 @@ MAX_QUERIES = 10
 """Maximum number of proposed queries."""
 MAX_WORKS = 500
 """Number of the newest works whose texts are considered."""
-MAX_LINE = 80
+MAX_LINE_LENGTH = 80
 _CAMERA_NAME = re.compile(
     r"(?i)^[_\W]*(img|image|dsc[fn]?|pxl|mvimg|mg|gopr|gx|dji|pict?|picture|photo|scan|screenshot|untitled|wp|p)"
     r"[-_ ]*\d"
 )
 """Names that cameras, phones and scanners give to files."""
-_COPY = re.compile(r"(?i)([-_(] ?|[ ](?!v?\d))(copy|kopie|final|edit|web|v?\d+)\)?$")
+_COPY_SUFFIX = re.compile(r"(?i)([-_(] ?|[ ](?!v?\d))(copy|kopie|final|edit|web|v?\d+)\)?$")
 _LETTERS = re.compile(r"[^\W\d_]{3}|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{2}")
 
 
@@ -27,8 +27,10 @@ def propose_queries(owner: Owner, limit: int = MAX_QUERIES) -> list[str]:
     works = list(
         scoped.list_owner_works(owner).order_by("-number").values_list("title", "author", "metadata")[:MAX_WORKS]
     )
-    authors = _sort_by_frequency(author.split(",")[0] for _title, author, _file in works)
-    keywords = _sort_by_frequency(word for *_rest, file in works for word in str(file.get("keywords", "")).split(","))
+    authors = _sort_by_frequency(author.split(",")[0] for _title, author, _metadata in works)
+    keywords = _sort_by_frequency(
+        word for *_rest, metadata in works for word in str(metadata.get("keywords", "")).split(",")
+    )
     titles = _clean(title for title, *_rest in works)
     collections = _clean(owner.collections.values_list("name", flat=True)[:MAX_WORKS])
     top_authors = islice(authors, 2)
@@ -44,9 +46,9 @@ def _sort_by_frequency(texts: Iterable[str]) -> Iterator[str]:
 def _clean(texts: Iterable[str]) -> Iterator[str]:
     """Yield texts as single lines, skipping file names that cameras generate."""
     for text in texts:
-        line = " ".join(_COPY.sub("", text.strip()).replace("_", " ").split())
+        line = " ".join(_COPY_SUFFIX.sub("", text.strip()).replace("_", " ").split())
         if not _CAMERA_NAME.match(text) and _LETTERS.search(line):
-            yield line[:MAX_LINE].strip()
+            yield line[:MAX_LINE_LENGTH].strip()
 
 
 def _deduplicate(lines: Iterable[str]) -> Iterator[str]:

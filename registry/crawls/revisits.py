@@ -27,21 +27,21 @@ MAX_URLS = 2
 """Maximum number of URLs requested per picture, the latest first."""
 GONE_REASONS = frozenset({"http-404", "http-410"})
 _NEWEST = F("last_seen").desc(nulls_last=True)
-_NO_ADDRESS = Sentence("A similar picture was seen earlier, but Exhibit no longer stores a URL for that picture.")
-_RESEMBLED = {
+_NO_URL = Sentence("A similar picture was seen earlier, but Exhibit no longer stores a URL for that picture.")
+_SIMILARITY_SENTENCES = {
     (True, False): Sentence(
         "A picture seen on %(day)s at %(url)s is similar to this work (hash distance: %(bits)s of 256 bits)."
     ),
     (True, True): Sentence(
         "A picture seen on %(day)s at %(url)s is similar to this work (hash distance: %(bits)s of 256 "
-        "bits; in a small copy, %(details)s details are in place and %(share)s of the pixels agree)."
+        "bits; in a reduced copy, %(details)s details match in position and %(share)s of the pixels agree)."
     ),
     (False, False): Sentence(
         "A picture seen on %(day)s at %(url)s is similar to this work (according to its descriptor)."
     ),
     (False, True): Sentence(
         "A picture seen on %(day)s at %(url)s is similar to this work (according to its descriptor; in "
-        "a small copy, %(details)s details are in place and %(share)s of the pixels agree)."
+        "a reduced copy, %(details)s details match in position and %(share)s of the pixels agree)."
     ),
 }
 """Sentences by two flags: hashes are close, and small copies were compared."""
@@ -161,7 +161,7 @@ def _get_outcome(row: Revisit, *, received_bytes: bool) -> tuple[Outcome, str]:
     sightings = list_visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
     last_sighting = sightings.order_by(_NEWEST).first()
     if last_sighting is None:
-        return Outcome.UNREACHED, _NO_ADDRESS
+        return Outcome.UNREACHED, _NO_URL
     day = last_sighting.period or "—" if last_sighting.last_seen is None else last_sighting.last_seen.date().isoformat()
     description = _describe_earlier_sighting(row, day=day, url=last_sighting.image_url)
     if received_bytes:
@@ -183,7 +183,7 @@ def _describe_earlier_sighting(row: Revisit, **values: str) -> str:
     measurements: dict[str, object] = {"bits": row.hamming} if has_hash else {}
     if has_small_copy:
         measurements |= {"details": row.inliers, "share": f"{row.dense:.0%}"}
-    return Sentence(_RESEMBLED[has_hash, has_small_copy], **values, **measurements)
+    return Sentence(_SIMILARITY_SENTENCES[has_hash, has_small_copy], **values, **measurements)
 
 
 def _find_failure_reason(crawl: Crawl, images: Iterable[str]) -> str:

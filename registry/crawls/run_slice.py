@@ -64,7 +64,7 @@ MAX_CLAIMS = 3  # after this number of attempts, a slice is ended and its URLs r
 
 FILE_KINDS = ("folder", "warc")
 SEEN_BEFORE = "seen-before"
-"""Origin of pictures that are requested again where they were seen before; their pages are not visited."""
+"""Value of ``found_in`` for pictures that are requested again at a known URL; their pages are not visited."""
 NETWORK_REASONS = frozenset({Reason.UNRESOLVABLE, Reason.UNREACHABLE, Reason.ROBOTS_UNAVAILABLE})
 """Refusal reasons that affect every URL if this machine has no network access."""
 NORMAL_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
@@ -236,18 +236,19 @@ def _load_known_content(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Ea
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
     page_validators = page_changes.load_validators(crawl, pages)
     known_by_url = {
-        url: EarlierVisit(etag=tag, last_modified=modified_since)
-        for url, (tag, modified_since) in page_validators.items()
+        url: EarlierVisit(etag=etag, last_modified=last_modified)
+        for url, (etag, last_modified) in page_validators.items()
     }
+    known_by_url |= known_pages.load_sheets(crawl)
     pages_with_images = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
-    for url, (tag, modified_since, digest) in sightings.load_validators(crawl.watch_id, pages_with_images).items():
-        known_by_url[url] = EarlierVisit(etag=tag, last_modified=modified_since, digest=digest)
+    for url, (etag, last_modified, digest) in sightings.load_validators(crawl.watch_id, pages_with_images).items():
+        known_by_url[url] = EarlierVisit(etag=etag, last_modified=last_modified, digest=digest)
     return known_by_url
 
 
 def _make_scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.MANUAL, crawling.ARCHIVE}
-    hosts = [get_url_host(source["url"]) for source in sources if source["kind"] not in without_host]
+    kinds_without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.MANUAL, crawling.ARCHIVE}
+    hosts = [get_url_host(source["url"]) for source in sources if source["kind"] not in kinds_without_host]
     return Scope(domains=tuple(dict.fromkeys(get_registrable_domain(host) for host in hosts)))
 
 
@@ -270,9 +271,9 @@ def store_results(
     """
     batch = Batch(file)
     counts = _store_lines(services, slice_id, epoch, lines, spool, batch)
-    seconds = counts.get("waiting", {})
+    seconds_by_host = counts.get("waiting", {})
     paused_hosts = {
-        host: replace(reason, seconds=seconds.get(host, 0.0)) for host, reason in batch.paused_hosts.items()
+        host: replace(pause, seconds=seconds_by_host.get(host, 0.0)) for host, pause in batch.paused_hosts.items()
     }
     return counts | {"waiting": paused_hosts}
 

@@ -74,7 +74,7 @@ def parse_time_of_day(
     time_of_day = previous or TimeOfDay(time(), timezone.get_default_timezone())
     if at is not None:
         try:
-            time_of_day = replace(time_of_day, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
+            time_of_day = replace(time_of_day, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - time only
         except ValueError:
             message = f"{at!r} is not a time of day."
             raise InvalidRequestError(message, hint="Use this format: 02:30.") from None
@@ -90,7 +90,7 @@ def parse_time_of_day(
             raise InvalidRequestError(message, hint="Use this format: monday.")
         if every % WEEK:
             raise InvalidRequestError(
-                f"Only weekly watches have a weekday: {weekday}.", hint="Set the interval to 7 days."
+                f"A weekday ({weekday}) can be set only for weekly watches.", hint="Set the interval to 7 days."
             )
         time_of_day = replace(time_of_day, weekday=WEEKDAYS.index(weekday))
     return time_of_day
@@ -160,9 +160,9 @@ def _add_interval(known_run: datetime, offset: timedelta, time_of_day: TimeOfDay
 
 
 def skip_missed_runs() -> None:
-    """Skip scheduled times that fall into a running crawl of their watch.
+    """Skip scheduled times that passed while a crawl of the same watch was running.
 
-    A watch has one crawl at a time, and skipped times are not caught up.
+    A watch has one crawl at a time, and skipped runs are not made up later.
     """
     overdue_watches = Watch.objects.filter(paused=False, next_run_at__lte=now(), crawls__state__in=UNFINISHED)
     for watch_id in set(overdue_watches.values_list("pk", flat=True)):

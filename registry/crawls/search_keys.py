@@ -27,7 +27,7 @@ from registry.log.audit_log import log_change
 from registry.services.secret_fingerprints import get_encryption_key
 from registry.services.services import Services
 
-MAX_KEY = 4_000
+MAX_KEY_LENGTH = 4_000
 
 
 def store_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
@@ -39,7 +39,7 @@ def store_key(services: Services, owner: Owner, service: str, key: str, *, by: s
     """
     key_form = get_service(services.config, service).key_form
     key_text = key.strip()
-    if not key_text or len(key_text) > MAX_KEY or not key_text.isascii() or not key_text.isprintable():
+    if not key_text or len(key_text) > MAX_KEY_LENGTH or not key_text.isascii() or not key_text.isprintable():
         raise InvalidRequestError(
             Sentence("This is not a valid key."), hint=Sentence("Paste it on one line, as the service shows it.")
         )
@@ -129,9 +129,9 @@ def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
 
 def _delete(rows: QuerySet[Any], entry_title: str, service: str, owner: Owner, *, by: str) -> bool:
     with transaction.atomic():
-        if has_existed := rows.delete()[0] > 0:
+        if was_deleted := rows.delete()[0] > 0:
             log_change(entry_title, by=by, owner=owner, details={"service": service})
-    return has_existed
+    return was_deleted
 
 
 def _compute_binding(owner: Owner, service: str) -> bytes:

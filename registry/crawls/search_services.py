@@ -90,13 +90,13 @@ def get_services_for(
     """
     matching_services = [get_service(config, name) for name in names]
     for service in matching_services:
-        if service.takes != "words" and words:
+        if service.query_kind != "words" and words:
             subject = "your works" if service.takes_pictures else "all its pictures"
             raise InvalidRequestError(f"{service.name} searches for {subject}, not for words.")
-        if service.takes == "words" and not words:
+        if service.query_kind == "words" and not words:
             raise InvalidRequestError(f"{service.name} requires words to search for.")
         if works and not service.takes_pictures:
             raise InvalidRequestError(Sentence("%(name)s does not search by work.", name=service.name))
-    if len({service.takes for service in matching_services}) > 1:
+    if len({service.query_kind for service in matching_services}) > 1:
         raise InvalidRequestError(Sentence("Search services with different kinds of input need separate watches."))
     return matching_services

@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import compute_url_key, get_registrable_domain, get_url_host
 from exhibit.types import Decision, Headers, Sighting
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
 from registry.db import steps
 from registry.db.bulk import copy_into, to_storable
@@ -110,7 +110,7 @@ def _to_row(
         first_seen=first_seen,
         last_seen=sighting.fetched_at,
         period=sighting.period,
-        elsewhere=to_rows(sighting.elsewhere),
+        elsewhere=statements_to_json(sighting.elsewhere),
         received_bytes=not sighting.not_modified,
         private_to_id=watch.owner_id if watch.private else None,
     )
@@ -123,8 +123,8 @@ def _to_storable_headers(headers: Headers) -> list[list[str]]:
 def _load_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[SightingIdentity, datetime | None]:
     """Return the time when any crawl of the watch first saw each (page, image, picture)."""
     rows = SightingRow.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
-    sighting_places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
-    return {(bytes(page), bytes(image), picture): first_seen for page, image, picture, first_seen in sighting_places}
+    first_sightings = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
+    return {(bytes(page), bytes(image), picture): first_seen for page, image, picture, first_seen in first_sightings}
 
 
 def _restore_expired(pictures: Sequence[int]) -> None:

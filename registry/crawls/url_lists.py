@@ -22,7 +22,7 @@ SkippedCount = tuple[int, list[str]]
 
 ALREADY_KNOWN = "known"
 """Reason for skipping URLs that are already in the crawl."""
-EXAMPLES, MAX_EXAMPLE = 3, 200
+MAX_EXAMPLES, MAX_EXAMPLE_LENGTH = 3, 200
 SOURCE = (BULK, "lists read by exhibit ingest")
 
 
@@ -96,8 +96,10 @@ def count_lines(row: AddressList, added_count: int, skipped: Iterable[tuple[str,
     row.lines, row.kept = row.lines + lines, row.kept + added_count
     urls_by_reason: defaultdict[str, list[str]] = defaultdict(list)
     for reason, url in skipped:
-        urls_by_reason[reason].append(url[:MAX_EXAMPLE])
-    examples = {reason: list(dict.fromkeys(filter(None, urls)))[:EXAMPLES] for reason, urls in urls_by_reason.items()}
+        urls_by_reason[reason].append(url[:MAX_EXAMPLE_LENGTH])
+    examples = {
+        reason: list(dict.fromkeys(filter(None, urls)))[:MAX_EXAMPLES] for reason, urls in urls_by_reason.items()
+    }
     new_skips = {
         reason: (len(urls), list(map(to_storable, examples[reason]))) for reason, urls in urls_by_reason.items()
     }
@@ -109,7 +111,7 @@ def merge_skipped(parts: Iterable[Mapping[str, SkippedCount]]) -> dict[str, Skip
     sums: dict[str, SkippedCount] = {}
     for reason, (count, examples) in (entry for part in parts for entry in part.items()):
         previous_count, first_examples = sums.get(reason, (0, []))
-        sums[reason] = previous_count + count, list(dict.fromkeys([*first_examples, *examples]))[:EXAMPLES]
+        sums[reason] = previous_count + count, list(dict.fromkeys([*first_examples, *examples]))[:MAX_EXAMPLES]
     return sums
 
 
@@ -122,7 +124,5 @@ def _get_open_crawl(watch_id: int) -> Crawl:
     if running_crawl is None:
         return schedules.create_crawl(watch, now())
     if running_crawl.reason:
-        raise ConflictError(
-            Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")
-        )
+        raise ConflictError(Sentence("A run of this watch is ending."), hint=Sentence("Try again in a moment."))
     return running_crawl

@@ -49,7 +49,7 @@ _DOMAINS = frozenset({"domains", "since", "until"})
 
 
 class Subjects(TypedDict, total=False):
-    """Subjects of a watch's searches; values that are missing or ``None`` stay unchanged."""
+    """Subjects of a watch's searches; in a change, missing values and ``None`` leave a subject unchanged."""
 
     words: Sequence[str] | None
     works: Sequence[int] | None  # work numbers; empty for all works
@@ -59,7 +59,7 @@ class Subjects(TypedDict, total=False):
     until: str | None
 
 
-def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no less than that
+def add_watch(  # noqa: PLR0913 - keyword-only; a watch has this many settings
     owner: Owner,
     name: str,
     sources: Sequence[tuple[str, str]],
@@ -129,7 +129,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
         return watch
 
 
-def change_watch(  # noqa: PLR0913 - as add_watch
+def change_watch(  # noqa: PLR0913 - see add_watch
     watch: Watch,
     *,
     name: str | None = None,
@@ -161,21 +161,21 @@ def change_watch(  # noqa: PLR0913 - as add_watch
         )
         if name != row.name:
             _check_name_is_free(watch.owner, name)
-        changed_times = {} if is_list_watch(row) else _compute_changed_schedule(row, every, when)
+        schedule_columns = {} if is_list_watch(row) else _compute_changed_schedule(row, every, when)
         politeness = {**row.politeness, **politeness}
-        has_more_pages = any(budget.get(key) != row.budget.get(key) for key in ("depth", "render"))
-        has_more_pages |= any(
+        needs_full_run = any(budget.get(key) != row.budget.get(key) for key in ("depth", "render"))
+        needs_full_run |= any(
             politeness.get(key) != row.politeness.get(key) for key in ("obey_robots", "obey_reservations")
         )
         own = row.own if own is None else own
         if own:
             own_sites.check_sources(list_sources(row))
-        has_more_pages |= own and not row.own  # known pictures may be proposed
-        everything = row.everything or has_more_pages
+        needs_full_run |= own and not row.own  # known pictures may be proposed
+        everything = row.everything or needs_full_run
         update_row(
-            row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **changed_times
+            row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **schedule_columns
         )
-        if has_more_pages:  # pages must not count as unchanged, even if the next run cannot cover all of them
+        if needs_full_run:  # pages must not count as unchanged, even if the next run cannot cover all of them
             row.known_pages.update(etag="", last_modified="")
         audit_log.log_change(
             "watch changed",
@@ -478,9 +478,7 @@ def start_crawl_now(watch: Watch, *, everything: bool = False) -> Crawl:
         )
     running_crawl = get_running_crawl(watch)
     if running_crawl is None or running_crawl.reason:
-        raise ConflictError(
-            Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")
-        )
+        raise ConflictError(Sentence("A run of this watch is ending."), hint=Sentence("Try again in a moment."))
     if everything:
         Watch.objects.filter(pk=watch.pk).update(everything=True)
     return running_crawl

@@ -61,7 +61,7 @@ def set_up_watch(
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        query = archive_captures.build_subjects(
+        query = archive_captures.build_archive_query(
             settings.get("domains") or (), settings.get("since"), settings.get("until")
         )
         check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
@@ -70,13 +70,13 @@ def set_up_watch(
         defaults["searches"] = min(service.pace.searches for service in search_services)
         check_costs(services, owner, _list_searches(sources), settings["budget"])
         _check_works(owner, works)
-        if search_services[0].takes == "nothing":
+        if search_services[0].query_kind == "nothing":
             settings["words"] = [search_services[0].name]  # each is queried once per run
     settings["budget"] = {**defaults, **settings["budget"]}
     return watch_settings.add_watch(owner, name, sources, **settings)
 
 
-def update_watch(  # noqa: PLR0913 - as registry.crawls.watch_settings.change_watch and change_sources, which say what each is
+def update_watch(  # noqa: PLR0913 - see registry.crawls.watch_settings.change_watch and change_sources
     services: Services,
     watch: Watch,
     *,

@@ -87,7 +87,7 @@ def to_storable(text: str, max_length: int | None = None) -> str:
 
 def _list_fields(row: models.Model) -> list["models.Field[Any, Any]"]:
     fields = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
-    return [column for column in fields if not isinstance(getattr(row, column.attname), DatabaseDefault)]
+    return [field for field in fields if not isinstance(getattr(row, field.attname), DatabaseDefault)]
 
 
 def _prepare_value(row: models.Model, field: "models.Field[Any, Any]") -> object:

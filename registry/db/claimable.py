@@ -32,17 +32,17 @@ class Claimable(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     held_since = models.DateTimeField(
-        null=True, blank=True, help_text="time since when a problem of the machine blocks the row"
+        null=True, blank=True, help_text="time since which a fault of the machine has blocked the row"
     )
     error = SentenceField(blank=True)
-    waits_since = models.DateTimeField(db_default=Now(), help_text="time when the row was last started")
+    waits_since = models.DateTimeField(db_default=Now(), help_text="time when the row was created or last reset")
 
     class Meta:
         abstract = True
 
     @property
     def is_postponed(self) -> bool:
-        """Return True if the row's ``not_before`` is in the future."""
+        """Return True if the row was postponed to a stated time and has not been claimed since."""
         return self.state == StepState.QUEUED and self.not_before is not None
 
 

@@ -34,7 +34,7 @@ class RequestInProgressError(ConflictError):
 
 
 def start_request(caller: str, key: str, request: Digest) -> KeptAnswer | None:
-    """Start to process a request, in the transaction of its changes.
+    """Start processing a request, in the transaction of its changes.
 
     A second request with the same key waits up to five seconds for the first to end. It then gets the stored response,
     or, if the first request failed without one, is processed itself.

@@ -11,7 +11,7 @@ LEASE_SECONDS = 40.0
 """Seconds without renewal after which a lease expires; it ends sooner if its holder is known to have ended."""
 RENEWAL_SECONDS = LEASE_SECONDS / 3
 
-# a lease that was dated by a clock that was ahead is treated as expired
+# A lease that was taken or renewed while the clock was ahead is treated as expired.
 _TAKE_SQL = """
 INSERT INTO registry_lease AS held (name, holder, epoch, expires_at)
 VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + interval '1 second' * %(lasts)s)

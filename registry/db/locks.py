@@ -72,7 +72,7 @@ def hold_long(lock: Lock, number: int, timeout: float = math.inf) -> Iterator[bo
 
 def _take(statement: str, lock: Lock) -> None:
     if not connection.in_atomic_block:
-        message = "a transaction's lock needs a transaction"
+        message = "a transaction lock can be taken only in a transaction"
         raise RuntimeError(message)
     with connection.cursor() as cursor:
         cursor.execute(statement, [LOCK_KEY_PREFIX, int(lock)])

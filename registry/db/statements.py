@@ -12,7 +12,7 @@ from exhibit.types import Untyped
 
 QUERY_TIME = datetime(1000, 1, 1, tzinfo=UTC)
 """Placeholder for the time of the query in a cached statement; times near it are offsets from that time."""
-_ERA = timedelta(days=3650)
+_MAX_OFFSET = timedelta(days=3650)
 
 
 class Statement:
@@ -37,4 +37,4 @@ def build_exists_query(rows: QuerySet[Any], *labels: str) -> QuerySet[Any, Any]:
 
 def _shift_time(current_time: datetime, value: Untyped) -> Untyped:
     offset = isinstance(value, datetime) and value - QUERY_TIME
-    return current_time + offset if isinstance(offset, timedelta) and abs(offset) < _ERA else value
+    return current_time + offset if isinstance(offset, timedelta) and abs(offset) < _MAX_OFFSET else value

@@ -1,4 +1,4 @@
-"""Contributors' machines: accounts, leases, results, and their verification.
+"""Contributors' machines: leases, results, their verification, and signed statements about them.
 
 Results are kept separate from this installation's own observations; docs/reference/edge.md explains their verification.
 """

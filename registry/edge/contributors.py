@@ -25,7 +25,11 @@ _TOKEN_BYTES = 32
 
 
 def invite_contributor(name: str, *, by: str) -> tuple[Contributor, str]:
-    """Invite a contributor; return the row and the token, which is not stored. Raises ``InvalidRequestError``."""
+    """Invite a contributor; return the row and the token, which is not stored.
+
+    Raises:
+        InvalidRequestError: The name is empty or used by another contributor.
+    """
     name, secret = to_one_line(name)[:100], TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
         raise InvalidRequestError(_("Enter a name that no other contributor has."))
@@ -36,7 +40,7 @@ def invite_contributor(name: str, *, by: str) -> tuple[Contributor, str]:
 
 
 def find_contributor_by_token(secret: str) -> Contributor | None:
-    """Return the contributor with a token; ``None`` if the token is unknown or revoked."""
+    """Return the contributor with the given token; ``None`` if the token is unknown or revoked."""
     row = Contributor.objects.filter(digest=Digest.from_bytes(secret.encode()), revoked_at=None).first()
     if row is not None:
         Contributor.objects.filter(pk=row.pk).update(used_at=now())
@@ -49,10 +53,10 @@ def record_public_key(row: Contributor, public_key: bytes) -> None:
         known_key = lock_contributor(row).public_key
         if known_key is None and not Contributor.objects.filter(public_key=public_key).exists():
             Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
-            about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
-            audit_log.log_change("contributor joined", by="", details=about)
+            details = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
+            audit_log.log_change("contributor joined", by="", details=details)
         elif bytes(known_key or b"") != public_key:
-            raise ConflictError("The token and the key do not belong together.", hint="Request a new token.")
+            raise ConflictError("The token and the key do not match.", hint="Request a new token.")
 
 
 def lock_contributor(row: Contributor) -> Contributor:
@@ -62,7 +66,7 @@ def lock_contributor(row: Contributor) -> Contributor:
 
 
 def get_contributor(name: str) -> Contributor:
-    """Return the contributor with this name; raises ``NotFoundError``."""
+    """Return the contributor with this name; raises ``NotFoundError`` if there is none."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
     return require(row, f"There is no contributor {name!r}.", "List all: exhibit api GET /operator/contributors")
 
@@ -78,8 +82,8 @@ def remove_contributor(row: Contributor, *, by: str, reason: str = "", discard_r
         leases = CrawlSlice.objects.filter(contributor=row, state=StepState.RUNNING)
         leases.update(state=StepState.QUEUED, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
         dropped_count = _discard_results(row) if discard_results else 0
-        about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped_count}
-        audit_log.log_change("contributor thrown out", by=by, details=about)
+        details = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped_count}
+        audit_log.log_change("contributor thrown out", by=by, details=details)
 
 
 def _discard_results(row: Contributor) -> int:

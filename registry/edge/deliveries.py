@@ -1,6 +1,6 @@
-"""Contributors' requests for leases, deliveries of results, and signed accounts.
+"""Contributors' requests for leases, deliveries of results, and signed statements about these.
 
-Accounts are signed with the log's key, so that third parties can verify them.
+Statements are signed with the log's key, so that third parties can verify them.
 """
 
 import re
@@ -18,9 +18,9 @@ from exhibit.types import Json
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
 from registry.edge import contributors, leases
-from registry.edge.accounts import FORMAT
 from registry.edge.measurements import PIPELINE_VERSION, SIGNATURE_PREFIX, SPACE, Measurements
 from registry.edge.models import Contributor, EdgeResult
+from registry.edge.statements import FORMAT
 from registry.fingerprints.ports import get_descriptors
 from registry.log.local_log import get_log
 from registry.services.disk import is_disk_full
@@ -89,19 +89,19 @@ def _build_result(contributor: Contributor, result: Mapping[str, Any]) -> EdgeRe
     return row
 
 
-def sign_account(services: Services, work_by_contributor: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
-    """Return a signed account of contributors' work; the signature covers the canonical JSON.
+def sign_statement(services: Services, work_by_contributor: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
+    """Return a signed statement of contributors' results; the signature covers the canonical JSON.
 
     The number of completed slices is added for each contributor; it is 0 if the contributor's results were dropped.
 
     Args:
         services: The services.
-        work_by_contributor: Rows of the account by the contributor's primary key.
+        work_by_contributor: Rows of the statement by the contributor's primary key.
     """
     log = get_log(services)
     rows = [{**row, "slices": _count_slices(pk)} for pk, row in work_by_contributor.items()]
-    account = {"format": FORMAT, "contributors": rows, "at": format_rfc3339(now()), "key": log.get_verifier_key()}
-    return account | {"signature": log.sign(encode_canonical(account)).hex()}
+    statement = {"format": FORMAT, "contributors": rows, "at": format_rfc3339(now()), "key": log.get_verifier_key()}
+    return statement | {"signature": log.sign(encode_canonical(statement)).hex()}
 
 
 def _count_slices(contributor: int) -> int:

@@ -1,8 +1,8 @@
 """Leases of contributors: pending crawl slices, leased as a whole, so that only one machine visits each host.
 
 A lease is a slice with its epoch. It reveals nothing about the watch, works or cases behind it. The results to verify
-are drawn after a delivery is complete, so contributors cannot predict them; this installation fetches and measures them
-again. docs/reference/edge.md derives the limits below.
+are sampled after a delivery is complete, so contributors cannot predict them; this installation fetches and measures
+them again. docs/reference/edge.md derives the limits below.
 """
 
 import math
@@ -125,8 +125,8 @@ def store_delivery(
         received_ids = [result.pk for result in EdgeResult.objects.bulk_create(results) if result.digest is not None]
         EdgeResult.objects.filter(pk__in=draw_sample(locked_contributor, received_ids, percentage)).update(drawn=True)
         seconds = (now() - (row.started_at or now())).total_seconds()
-        account = Contributor.objects.filter(pk=contributor.pk)
-        account.update(pictures=F("pictures") + len(received_ids), seconds=F("seconds") + seconds)
+        contributor_rows = Contributor.objects.filter(pk=contributor.pk)
+        contributor_rows.update(pictures=F("pictures") + len(received_ids), seconds=F("seconds") + seconds)
         row.urls.filter(edge_result__in=received_ids).update(state=FrontierUrl.State.DONE)
         counts = {"reason": "contributed", "pages": 0, "images": len(received_ids), "bytes": 0, "seconds": seconds}
         facts = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
@@ -137,7 +137,7 @@ def store_delivery(
 def draw_sample(
     contributor: Contributor, results: Sequence[int], percentage: int, rng: Random = SECURE_RANDOM
 ) -> list[int]:
-    """Draw the results of a delivery to verify: ``percentage`` percent, but at least one."""
+    """Draw a random sample of results to verify: ``percentage`` percent, or more for new or suspect contributors."""
     minimum = (
         SUSPECT_PERCENTAGE
         if contributor.suspicion

@@ -65,7 +65,7 @@ class Measurements:
             or not 1 <= parts <= len(HASH_PARTS)
             or descriptor_count > len(DESCRIPTOR_PARTS)
         ):
-            raise InvalidRequestError("The hashes or descriptors have a wrong length.")
+            raise InvalidRequestError("The hashes or descriptors have the wrong length.")
         descriptors = np.frombuffer(vectors, "<f4").reshape(descriptor_count, SPACE.width)
         lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
         if not ((np.abs(lengths - 1) <= UNIT_TOLERANCE) | (lengths == 0)).all():  # NaN also fails

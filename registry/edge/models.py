@@ -27,7 +27,9 @@ class Contributor(models.Model):
     wrong = models.PositiveIntegerField(
         default=0, help_text="number of results that differed, and of invalid deliveries"
     )
-    suspicion = models.PositiveIntegerField(default=0, help_text="errors minus correct results since")
+    suspicion = models.PositiveIntegerField(
+        default=0, help_text="number of wrong results minus later correct ones, at least 0"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["name"], condition=Q(revoked_at=None), name="contributor_name")]
@@ -53,9 +55,12 @@ class EdgeResult(Claimable):
     vectors = models.BinaryField(
         default=b"", help_text="descriptors of the whole, the centre and further parts, float32"
     )
-    drawn = models.BooleanField(default=False, help_text="whether the result has been checked")
+    drawn = models.BooleanField(default=False, help_text="whether the result was sampled for verification")
     picture = models.OneToOneField(
-        Picture, null=True, on_delete=models.SET_NULL, help_text="no bytes are stored: only for works registered later"
+        Picture,
+        null=True,
+        on_delete=models.SET_NULL,
+        help_text="placeholder without bytes, with which works registered later are compared",
     )
 
     class Meta:

@@ -47,7 +47,7 @@ RIGHT_VERDICT, WRONG_VERDICT, FALSE_VERDICT = "right", "wrong", "false"
 def process_results(services: Services, ids: Sequence[int]) -> None:
     """Process a batch of results.
 
-    1. Drawn results are fetched and measured again by this installation; a contributor with false results is removed.
+    1. Sampled results are fetched and measured again by this installation; a contributor with false results is removed.
     2. All results are searched for among the works. URLs of results that are similar to a work return to the frontier,
        for this installation's crawler.
     3. The other results are done; later works are compared with them.
@@ -64,9 +64,9 @@ def process_results(services: Services, ids: Sequence[int]) -> None:
 def _process(services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]) -> None:
     get_descriptors(services).refresh()
     get_indexes(services).refresh(Collection.WORKS)
-    verdicts = _verify_drawn_results(services, [row for row in rows if row.drawn], measurements) | _find_contradictions(
-        rows, measurements
-    )
+    verdicts = _verify_sampled_results(
+        services, [row for row in rows if row.drawn], measurements
+    ) | _find_contradictions(rows, measurements)
     related_ids = _find_related(services, measurements)
     crawls = {row.target.crawl_id for row in rows if row.target is not None}
     for contributor_id in sorted({row.contributor_id for row in rows}):
@@ -92,14 +92,14 @@ def _process(services: Services, rows: Sequence[EdgeResult], measurements: Mappi
     services.enqueue(Crawl, sorted(crawls))
 
 
-def _verify_drawn_results(
+def _verify_sampled_results(
     services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]
 ) -> dict[int, str]:
-    """Fetch drawn URLs again and return verdicts by primary key, except for URLs without a picture."""
+    """Fetch the URLs of sampled results again and return verdicts by primary key, except for URLs without a picture."""
     verdicts, urls = {}, {row.pk: row.target for row in rows if row.target and not is_denied(row.target.host)}
     if not urls:
         return {}
-    claimed_digests = {row.pk: row.digest for row in rows}
+    reported_digests = {row.pk: row.digest for row in rows}
     targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in urls.items()}
     delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in urls.values())
     contact = services.config.contact
@@ -107,7 +107,7 @@ def _verify_drawn_results(
         services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS
     ):
         if own_measurements is not None:
-            mismatch = FALSE_VERDICT if digest == claimed_digests[pk] else WRONG_VERDICT
+            mismatch = FALSE_VERDICT if digest == reported_digests[pk] else WRONG_VERDICT
             verdicts[pk] = RIGHT_VERDICT if measurements[pk].agrees_with(own_measurements) else mismatch
     return verdicts
 

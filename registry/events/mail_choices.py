@@ -33,7 +33,8 @@ MAIL_TIME = time(7)
 MIN_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(minutes=15)
 """Pauses between immediate mails.
 
-The minimum applies after half a quiet hour; then each pause is twice the time since the last mail, up to the maximum.
+The minimum applies after half an hour without a mail; otherwise, the pause is twice the time since the last mail, up to
+the maximum.
 """
 MailFrequency = MailChoice.MailFrequency
 

@@ -16,13 +16,13 @@ class EventKind(models.TextChoices):
     """Kinds of events. The values are part of the API."""
 
     CASE_OPENED = "case.opened", _("Case opened")
-    """A possible copy was found on a site without a case of that work."""
+    """A possible copy of a work was found on a site that had no case for this work."""
     CASE_DECIDED = "case.decided", _("Case decided or reopened")
     """A member or the licence ledger decided a case, or reopened it."""
     BUNDLE_SEALED = "bundle.sealed", _("Evidence sealed")
     """The evidence of a case was sealed."""
     BUNDLE_TIMESTAMPED = "bundle.timestamped", _("Sealed evidence timestamped by the required number of services")
-    """Enough timestamp services have responded completely."""
+    """The required number of timestamp services returned complete receipts."""
     KNOWN_COPY_MISSED = "watch.missed-known-copy", _("Known copy missed by a watch")
     """A watch missed a known copy."""
     WORK_HELD = "work.held", _("Work put on hold: found on far more sites than before")
@@ -31,14 +31,14 @@ class EventKind(models.TextChoices):
     REPORT_READY = "report.ready", _("Report ready")
     """A report can be downloaded."""
     NOTICE_DUE = "notice.due", _("Notice due for review")
-    """A legal period of a notice ends soon, or a reminder is due."""
+    """A legal deadline of a notice is near, or a reminder is due."""
     NOTICE_REPLIED = "notice.replied", _("Reply received on the reply page of a notice")
     """A recipient replied on a notice's page. The notice is snoozed until a member reviews it."""
     NOTICE_VISITED = "notice.visited", _("Pages of a notice revisited after a reply that reports removal")
     """Sent once after a reply that reports removal, when no visit to the notice's pages is waiting. `places` counts the
     pages visited since by state (`unseen` if the visit failed), `removed_before` those already found removed."""
     WEBHOOK_PAUSED = "webhook.paused", _("Webhook paused after several days without a response")
-    """A webhook was paused after five days without success. Only for webhooks without `kinds`."""
+    """A webhook was paused after five days without success. Sent only to webhooks without `kinds`."""
     TEST = "test", _("Test requested by a member")
     """A member or program requested a test."""
 

@@ -20,7 +20,7 @@ from registry.services.services import Services
 
 MAX_BROWSERS = 10
 """Maximum number of browsers per member."""
-MAX_ENDPOINT, MAX_KEY = 1_000, 200
+MAX_ENDPOINT_LENGTH, MAX_KEY_LENGTH = 1_000, 200
 """Maximum numbers of characters that browsers may send."""
 
 
@@ -50,16 +50,15 @@ def add_browser(
     Raises:
         RefusedError: The endpoint may not be reached.
         InvalidRequestError: Push is switched off, the endpoint is not https or belongs to another user, the keys are
-        invalid,
-            or the member has too many browsers.
+            invalid, or the member has too many browsers.
     """
     if not services.config.push:
         raise InvalidRequestError(_("The operator has turned off push notifications."))
-    if len(endpoint) > MAX_ENDPOINT or not endpoint.isascii() or not endpoint.lower().startswith("https://"):
+    if len(endpoint) > MAX_ENDPOINT_LENGTH or not endpoint.isascii() or not endpoint.lower().startswith("https://"):
         raise InvalidRequestError(_("The browser provided an address that cannot be used."))
     services.guard.check_url(endpoint)
     try:
-        key_bytes, secret = (base64.urlsafe_b64decode(text[:MAX_KEY] + "==") for text in (public_key, auth))
+        key_bytes, secret = (base64.urlsafe_b64decode(text[:MAX_KEY_LENGTH] + "==") for text in (public_key, auth))
         web_push.check_keys(key_bytes, secret)
     except ValueError:
         raise InvalidRequestError(_("The browser provided keys that cannot be used.")) from None

@@ -49,7 +49,7 @@ def encode_public_key(key: ec.EllipticCurvePrivateKey) -> str:
 def check_keys(public_key: bytes, auth: bytes) -> None:
     """Raise ``ValueError`` unless the key is a point of the curve and the secret has the required length."""
     if len(public_key) != PUBLIC_BYTES or len(auth) != AUTH_BYTES:
-        raise ValueError("the keys have a wrong length")
+        raise ValueError("the key or the secret has the wrong length")
     ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public_key)
 
 

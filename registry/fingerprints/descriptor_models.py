@@ -145,7 +145,7 @@ def measure_model(
 
 
 def use_model(services: Services, model_name: str, *, allow_worse: bool = False, by: str = "") -> DescriptorModel:
-    """Start to activate a measured model; it becomes active once the descriptors of all stored pictures are computed.
+    """Start activating a measured model; it becomes active once the descriptors of all stored pictures are computed.
 
     If the model is already active, the activation of its replacement is stopped instead.
 
@@ -190,7 +190,7 @@ def drop_model(services: Services, model_name: str, *, by: str = "") -> Descript
     row = get_model(services, model_name)
     if row.pk == get_descriptors(services).serving_row.pk:
         raise InvalidRequestError(
-            f"{row} is in use.", hint="Use another model first: exhibit api POST /operator/models/NAME/use"
+            f"{row} is in use.", hint="Activate another model first: exhibit api POST /operator/models/NAME/use"
         )
     if get_descriptors(services).is_built_in(row):
         raise InvalidRequestError(f"{row} is included in this version of Exhibit, so it cannot be deleted.")

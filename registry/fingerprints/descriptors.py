@@ -89,7 +89,7 @@ def _read_choice(statement: str) -> tuple[int | None, int | None]:
 
 
 def start_building(model: DescriptorModel) -> None:
-    """Start to build a model; a model that is being built is replaced, but its vectors and state are kept."""
+    """Start building a model; a model that is being built is replaced, but its vectors and state are kept."""
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         update_row(choice, building=model)

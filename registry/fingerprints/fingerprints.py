@@ -43,10 +43,9 @@ def get_space_id(space: Space) -> int:
     row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=properties)
     changed_properties = [name for name, value in properties.items() if getattr(row, name) != value]
     if changed_properties:
-        hint = "Use the version of Exhibit that measured them, or register the works in a new data folder."
-        message = (
-            f"The vectors of {space.id} in this database were measured with other {' and '.join(changed_properties)}."
-        )
+        hint = "Use the version of Exhibit that computed them, or register the works in a new data folder."
+        names = " and ".join(changed_properties)
+        message = f"The vectors of {space.id} in this database were computed with different {names}."
         raise InvalidRequestError(message, hint=hint)
     transaction.on_commit(lambda: _SPACE_IDS.update({space: row.pk}))
     return row.pk

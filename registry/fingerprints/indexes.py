@@ -36,7 +36,7 @@ PAGE_SIZE = 20_000
 MAX_TAIL = 20_000
 """Changes that each process holds in its own memory before they become a segment that all processes map."""
 VOTES_PAGE, VOTES_MAX_TAIL = 500, 2_000
-"""The same for local features, of which a work has 25 KB."""
+"""The same two limits for local features, which take 25 KB per work."""
 MAX_NEIGHBOURS = 50
 FLUSH_AGAIN_SECONDS = 60.0
 """Seconds until a segment that could not be written is tried again."""
@@ -174,7 +174,7 @@ class Indexes:
             self._applied[key], self._unflushed[key] = index.sequence, 0
 
     def _lock_machine(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
-        """Wait for the lock that only lets one process per machine read many rows."""
+        """Wait for the lock that lets only one process per machine read many rows."""
         folder = get_index_folder(self._config, collection, space)
         folder.parent.mkdir(exist_ok=True)
         error = ServiceMissingError("An index is being rebuilt.")
@@ -228,7 +228,7 @@ def repair_index(index: StoredIndex, collection: Collection) -> bool:
     """Empty a damaged index so that the next refresh replays it; return True if it was damaged."""
     problems = index.repair(CollectionVectors(collection, index.space))
     if problems:
-        LOGGER.warning("The index %s of %s is rebuilt: %s", index.space.id, collection, problems[0])
+        LOGGER.warning("The index %s of %s is damaged and will be rebuilt: %s", index.space.id, collection, problems[0])
     return bool(problems)
 
 

@@ -20,7 +20,7 @@ class ModelChangedError(ExhibitError):
     """The serving model has changed since the pictures were measured; the pictures can be measured again."""
 
     def __init__(self) -> None:
-        super().__init__("Another model has just come into use.", hint="Try again.", retry=True)
+        super().__init__("Another model has just been activated.", hint="Try again.", retry=True)
 
 
 class LoadedDescriptors:
@@ -107,12 +107,14 @@ class LoadedDescriptors:
         if self.is_built_in(row):
             return BUILT_IN
         card, digest = card_from_dict(row.card), row.digest
-        kind = Descriptor if row.shared is None else GuardedDescriptor  # other authors' models run in their own process
-        return kind(card, create_space(card, digest), lambda: self._blobs().get(digest))
+        descriptor_class = (
+            Descriptor if row.shared is None else GuardedDescriptor
+        )  # other authors' models run in their own process
+        return descriptor_class(card, create_space(card, digest), lambda: self._blobs().get(digest))
 
 
 def install_built_in(blobs: BlobStore) -> None:
-    """Store this version's built-in model once, and make it serve or start to replace an older built-in model.
+    """Store this version's built-in model once; activate it, or start replacing an older built-in model with it.
 
     Its file is stored for use under later versions. Further calls have no effect, so an operator's choice is kept.
     """

@@ -30,12 +30,12 @@ SIGNATURE_PREFIX = b"exhibit model card v1\n"
 CARD_NAME, MODEL_NAME = "card.json", "network.onnx"
 MAX_CARD_BYTES = 1 << 17
 """Maximum size of a card in bytes."""
-MAX_TEXT = 2000
+MAX_TEXT_LENGTH = 2000
 TOLERANCE, CHANCE_QUANTILE = 0.05, 1.645
 """Allowed shortfall of measured recall against a claim.
 
 ``TOLERANCE`` allows for more difficult test pictures. ``CHANCE_QUANTILE`` is the normal quantile that one in twenty
-honest models exceeds because of the small number of works, applied to the interval of Agresti and Coull (1998).
+honest models exceeds because of the small number of photographs, applied to the interval of Agresti and Coull (1998).
 """
 _HINT = "The author exports the file: exhibit api GET /operator/models/NAME/file --output FILE"
 _EDIT = re.compile("[a-z0-9_-]{1,60}")
@@ -91,10 +91,10 @@ class SignedCard:
 
     def __post_init__(self) -> None:
         for text in (self.author, self.terms, self.price, self.measured.command):
-            if to_one_line(text) != text or len(text) > MAX_TEXT:
-                raise ValueError(f"a text has more than one line, or more than {MAX_TEXT} characters")
+            if to_one_line(text) != text or len(text) > MAX_TEXT_LENGTH:
+                raise ValueError(f"a text has more than one line, or more than {MAX_TEXT_LENGTH} characters")
         if not self.author:
-            raise ValueError("the author has no name")
+            raise ValueError("the name of the author is empty")
 
 
 def sign_card(card: SignedCard, signer: Signer) -> dict[str, Json]:
@@ -109,7 +109,7 @@ def parse_card(card_json: Json) -> SignedCard:
     try:
         card = from_plain(SignedCard, card_json, location=CARD_NAME)
     except FormatError as error:
-        raise InvalidRequestError(f"This is not the card of a model: {error}", hint=_HINT) from error
+        raise InvalidRequestError(f"This is not a model card: {error}", hint=_HINT) from error
     content = {name: value for name, value in card_json.items() if name != "signature"}
     if not is_valid_signature(card.key, card.signature, SIGNATURE_PREFIX + encode_canonical(content)):
         raise InvalidRequestError("The card was changed after it was signed, or another key signed it.", hint=_HINT)
@@ -173,20 +173,20 @@ def compare_claim(claim: RecallClaim, measurement: Recall) -> ClaimComparison:
     return ClaimComparison(claimed_mean, measured_mean, len(edits), falls_short)
 
 
-def _compute_allowed_shortfall(claimed_fraction: float, works: int) -> float:
+def _compute_allowed_shortfall(claimed_fraction: float, photo_count: int) -> float:
     """Return the allowed shortfall of a claimed fraction.
 
-    All edits of a work count as one observation, because they are correlated.
+    All edits of a photograph count as one observation, because they are correlated.
     """
-    fraction = (claimed_fraction * works + 2) / (works + 4)
-    return TOLERANCE + CHANCE_QUANTILE * math.sqrt(fraction * (1 - fraction) / (works + 4))
+    fraction = (claimed_fraction * photo_count + 2) / (photo_count + 4)
+    return TOLERANCE + CHANCE_QUANTILE * math.sqrt(fraction * (1 - fraction) / (photo_count + 4))
 
 
-def average_recall(values: Sequence[RecallRates]) -> RecallRates:
+def average_recall(edit_rates: Sequence[RecallRates]) -> RecallRates:
     """Return the unweighted mean recall over several edits, or zeros if there are none."""
     return RecallRates(
         *(
-            sum(getattr(figures, field.name) for figures in values) / max(1, len(values))
+            sum(getattr(rates, field.name) for rates in edit_rates) / max(1, len(edit_rates))
             for field in fields(RecallRates)
         )
     )

@@ -19,7 +19,7 @@ from indexer.picture.descriptor import GuardedDescriptor
 from registry.fingerprints import descriptors
 from registry.fingerprints.descriptor_models import get_model, parse_recall
 from registry.fingerprints.model_files import (
-    MAX_TEXT,
+    MAX_TEXT_LENGTH,
     RecallClaim,
     SignedCard,
     iterate_model_file,
@@ -74,8 +74,8 @@ def export_model(
 
 def _make_signed_card(row: DescriptorModel, author: str, terms: str, price: str, signer: Signer) -> dict[str, Json]:
     texts = tuple(map(to_one_line, (author, terms, price)))
-    if max(map(len, texts)) > MAX_TEXT:
-        raise InvalidRequestError(f"Author, terms and price can have at most {MAX_TEXT} characters each.")
+    if max(map(len, texts)) > MAX_TEXT_LENGTH:
+        raise InvalidRequestError(f"Author, terms and price can have at most {MAX_TEXT_LENGTH} characters each.")
     measurement = row.measurement or {}
     if "set" not in measurement:
         hint = f"Measure the model: exhibit api POST /operator/models/{row.name}@{row.version}/measure"

@@ -12,8 +12,12 @@ class OwnerKey(models.Model):
 
     public_key = models.BinaryField(unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    retired_at = models.DateTimeField(null=True, blank=True, help_text="time since when another key is used instead")
-    revoked_at = models.DateTimeField(null=True, blank=True, help_text="time since when its signatures are invalid")
+    retired_at = models.DateTimeField(
+        null=True, blank=True, help_text="time since which another key has been used instead"
+    )
+    revoked_at = models.DateTimeField(
+        null=True, blank=True, help_text="time since which its signatures have been invalid"
+    )
     revoked_reason = models.TextField(blank=True)
 
     class Meta:
@@ -37,7 +41,7 @@ class DocumentKey(OwnerKey):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="document_keys")
     encrypted_private_key = models.BinaryField()
-    certificate = models.BinaryField(help_text="public key, DER")
+    certificate = models.BinaryField(help_text="self-signed certificate, DER")
 
 
 class DeviceKey(OwnerKey):
@@ -63,7 +67,7 @@ class PasskeyQuestion(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="passkey",
-        help_text="number of the decision",
+        help_text="log submission of the signed action",
     )
 
     class Meta:

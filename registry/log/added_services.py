@@ -131,7 +131,7 @@ def _test_and_store(services: Services, row: AddedTimestampService) -> AddedTime
         settings, config.allowed_networks, services.user_agent, OwnLogReader(lambda: get_log(services))
     )
     if row.kind in ("cosignature", "evm"):
-        anchor.examine()
+        anchor.describe_status()
     else:
         anchor.submit(Digest(secrets.token_bytes(32)))
     try:

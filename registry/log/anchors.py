@@ -63,7 +63,7 @@ class OwnLogReader:
         """
         note = load_submitted_note(digest)
         if note.partition("\n")[0] != self._log().origin:
-            raise SupersededError("The log was renamed. The checkpoints of its new name cover this checkpoint.")
+            raise SupersededError("The log was renamed. Checkpoints signed under its new name cover this checkpoint.")
         return note
 
     def size(self) -> int:

@@ -50,7 +50,7 @@ class CheckpointComparison:
 
 
 def compare_with_files(services: Services, files: Iterable[Path]) -> list[CheckpointComparison]:
-    """Compare checkpoints from bundles or files with the log. If the log does not continue one, all signing stops."""
+    """Compare checkpoints from bundles or files with the log. If the log contradicts one, all signing stops."""
     notes = dict.fromkeys(note for file in files for note in list_checkpoints(file))
     with transaction.atomic():
         hold(Lock.LOG)  # because signing also updates the stored checkpoint
@@ -111,7 +111,9 @@ def accept_checkpoint(services: Services, *, by: str, reason: str) -> SignedChec
 
 
 def start_new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
-    """Sign under a new name from now on. The log records the reason, the external checkpoint and the common entries.
+    """Sign under a new name from now on.
+
+    The log records the reason, its newest checkpoint, and the largest checkpoint known from outside the database.
 
     Args:
         services: Services of the installation.

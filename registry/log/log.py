@@ -146,10 +146,10 @@ def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[in
     Raises:
         NotFoundError: An entry does not exist. Nothing is erased.
     """
-    requested_entries = set(sequences)
+    requested_sequences = set(sequences)
     with transaction.atomic():
-        entries = dict(LogEntry.objects.filter(sequence__in=requested_entries).values_list("sequence", "submission"))
-        if missing_sequences := sorted(requested_entries - set(entries)):
+        entries = dict(LogEntry.objects.filter(sequence__in=requested_sequences).values_list("sequence", "submission"))
+        if missing_sequences := sorted(requested_sequences - set(entries)):
             raise NotFoundError(f"The log has no entry {missing_sequences[0]}.")
         openings = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
         opening_submissions = set(openings.values_list("submission", flat=True))
@@ -212,7 +212,9 @@ class PostgresLogStore:
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
         """Return the largest checkpoint of the newest origin."""
-        newest_origin = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
+        newest_origin = (
+            LogCheckpoint.objects.values("origin").annotate(first_pk=Min("pk")).order_by("-first_pk").first()
+        )
         if newest_origin is None:
             return None
         return load_newest_checkpoint(newest_origin["origin"])

@@ -34,7 +34,7 @@ class LogOpening(models.Model):
     submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
     salt = models.BinaryField()
     content = models.JSONField()
-    details = models.JSONField(null=True, blank=True, help_text="digest stated by the content, if any")
+    details = models.JSONField(null=True, blank=True, help_text="details whose digest is in the content, if any")
 
 
 class LogEntry(models.Model):
@@ -88,7 +88,7 @@ class AddedTimestampService(models.Model):
     name = models.CharField(max_length=63, primary_key=True)
     kind = models.CharField(max_length=20)
     settings = models.JSONField(help_text="same keys as a table of the configuration")
-    roots = models.TextField(blank=True, help_text="certificate of an authority, PEM")
+    roots = models.TextField(blank=True, help_text="root certificates of a timestamp authority, PEM")
     added_by = models.CharField(max_length=200)
     added_at = models.DateTimeField()
 

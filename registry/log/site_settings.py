@@ -45,11 +45,11 @@ def list_pending_restart(config: Config) -> list[str]:
     return [
         name
         for name, value in stored_settings.items()
-        if name not in environment_names and _normalize(name, value) != getattr(config, name)
+        if name not in environment_names and _normalise(name, value) != getattr(config, name)
     ]
 
 
-def _normalize(name: str, value: str) -> str:
+def _normalise(name: str, value: str) -> str:
     """Return a value as Exhibit would read it after a restart, or unchanged if it would be rejected."""
     try:
         return parse_setting(name, value) if value else ""

@@ -35,7 +35,7 @@ from registry.works.models import WorkPicture
 MAX_MATCHES = 200
 """Maximum number of pictures that a work's fingerprints may match in total."""
 MAX_NEAREST = 20
-"""Number of works per hash and descriptor of a found picture."""
+"""Maximum number of works found for each hash, and for each descriptor, of a found picture."""
 Pairs = list[tuple[int, int, Verification]]
 
 
@@ -48,15 +48,17 @@ def match_declared_fingerprints(services: Services, measured_pictures: Sequence[
     hashes, descriptors = (
         get_indexes(services).get_index(Collection.PRINTS, space) for space in get_indexes(services).spaces
     )
-    comparable = [(row, features) for row, features in measured_pictures if len(hashes) and not features.is_icon]
+    comparable_pictures = [
+        (row, features) for row, features in measured_pictures if len(hashes) and not features.is_icon
+    ]
     hash_hits = query_index(
-        hashes, [features.hash_variants for _, features in comparable], MAX_NEAREST, MAX_HASH_DISTANCE
+        hashes, [features.hash_variants for _, features in comparable_pictures], MAX_NEAREST, MAX_HASH_DISTANCE
     )
-    embeddings_by_picture = [np.stack(list(features.embeddings.values())) for _, features in comparable]
+    embeddings_by_picture = [np.stack(list(features.embeddings.values())) for _, features in comparable_pictures]
     descriptor_hits = query_index(descriptors, embeddings_by_picture, MAX_NEAREST, MAX_DESCRIPTOR_DISTANCE)
     pairs: Pairs = []
     for (row, features), picture_hash_hits, picture_descriptor_hits in zip(
-        comparable, hash_hits, descriptor_hits, strict=True
+        comparable_pictures, hash_hits, descriptor_hits, strict=True
     ):
         if any((*picture_hash_hits, *picture_descriptor_hits)) and not features.plain_reasons:
             hit_pictures = _resolve_hits(services, Collection.PRINTS, picture_hash_hits, picture_descriptor_hits)
@@ -75,20 +77,21 @@ def search_seen_pictures(services: Services, row: WorkPicture) -> None:
     The index of pictures must be up to date.
     """
     fingerprints = FingerprintRow.objects.filter(picture=row.picture_id)
-    codes = [
-        bytes(code) for code in fingerprints.filter(space=vectors.get_space_id(PHASH)).values_list("vector", flat=True)
+    stored_hashes = [
+        bytes(stored_hash)
+        for stored_hash in fingerprints.filter(space=vectors.get_space_id(PHASH)).values_list("vector", flat=True)
     ]
     serving: Space = get_descriptors(services).serving.space
     stored_vectors = fingerprints.filter(space=vectors.get_space_id(serving)).values_list("vector", flat=True)
     hashes, descriptors = (
         get_indexes(services).get_index(Collection.PICTURES, space) for space in get_indexes(services).spaces
     )
-    hash_hits = hashes.search(estimate_all_orientations(codes), k=MAX_MATCHES + 1, within=MAX_HASH_DISTANCE)
-    vector = np.array(
+    hash_hits = hashes.search(estimate_all_orientations(stored_hashes), k=MAX_MATCHES + 1, within=MAX_HASH_DISTANCE)
+    embeddings = np.array(
         [np.frombuffer(bytes(stored_vector), "<f4") for stored_vector in stored_vectors], np.float32
     ).reshape(-1, serving.width)
     descriptor_hits = (
-        descriptors.search(vector, k=MAX_MATCHES + 1, within=MAX_DESCRIPTOR_DISTANCE) if len(vector) else []
+        descriptors.search(embeddings, k=MAX_MATCHES + 1, within=MAX_DESCRIPTOR_DISTANCE) if len(embeddings) else []
     )
     same_picture = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
     verifications = match_fingerprints(
@@ -112,7 +115,7 @@ def _drop_unspecific_works(pairs: Pairs) -> Pairs:
     """Return the pairs of works that match few enough pictures, and remove other works from the search."""
     stored_counts = dict(
         Match.objects.filter(registered__in={work for work, _, _ in pairs})
-        .exclude(found__in={new_pictures for _, new_pictures, _ in pairs})  # these are counted among the new matches
+        .exclude(found__in={picture for _, picture, _ in pairs})  # these are counted among the new matches
         .values_list("registered")
         .annotate(Count("pk"))
     )
@@ -137,8 +140,8 @@ def _resolve_hits(
 ) -> tuple[dict[int, int], set[int]]:
     """Return the pictures of hash hits with their smallest distances in bits, and the pictures of descriptor hits."""
     hash_space, descriptor_space = get_indexes(services).spaces
-    by_hash = sorted(chain(*hash_hits), key=lambda hit: -hit.distance)
+    sorted_hash_hits = sorted(chain(*hash_hits), key=lambda hit: -hit.distance)
     hit_numbers = {hit.number for hit in chain(*descriptor_hits)}
-    pictures = vectors.map_pictures(collection, hash_space, {hit.number for hit in by_hash})
-    bits = {pictures[hit.number]: round(hit.distance) for hit in by_hash if hit.number in pictures}
+    pictures = vectors.map_pictures(collection, hash_space, {hit.number for hit in sorted_hash_hits})
+    bits = {pictures[hit.number]: round(hit.distance) for hit in sorted_hash_hits if hit.number in pictures}
     return bits, set(vectors.map_pictures(collection, descriptor_space, hit_numbers).values())

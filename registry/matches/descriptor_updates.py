@@ -65,7 +65,7 @@ def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
             picture_vectors = _compute_fingerprints(services, picture, descriptor)
-            new_fingerprints += [(picture.pk, row) for row in picture_vectors]
+            new_fingerprints += [(picture.pk, fingerprint) for fingerprint in picture_vectors]
             gaps += [] if picture_vectors else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
             if error.retry or describe_machine_fault(error):

@@ -1,4 +1,4 @@
-"""Explanations why a search finds or misses a registered work, and storage of such pairs for measurements."""
+"""Explanations of why a search finds or misses a registered work, and storage of such pairs for measurements."""
 
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError

@@ -1,6 +1,6 @@
 """Public search for the owner of a picture, limited to works whose owners allow the public search.
 
-Results do not distinguish between closed, removed and unknown works: none of them is compared, named or counted.
+Results do not distinguish between private, removed and unknown works: none of them is compared, named or counted.
 """
 
 import time
@@ -107,14 +107,14 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     limits = get_upload_limits(services)
     features = extract(data, limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
-    opened_pictures = WorkPicture.objects.filter(work__in=list_public_works()).select_related("work__owner", "picture")
+    public_pictures = WorkPicture.objects.filter(work__in=list_public_works()).select_related("work__owner", "picture")
     claims = {
         row.work_id: PublicWorkMatch(row.work, row.picture, Verdict.SAME, None)
-        for row in opened_pictures.filter(picture__digest=features.digest)
+        for row in public_pictures.filter(picture__digest=features.digest)
     }
-    deadline, remaining_pictures, is_complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
+    deadline, remaining_pictures, is_complete = time.monotonic() + MAX_SECONDS, public_pictures, False
     for _ in range(MAX_ROUNDS):  # works found first hide others, so the search is repeated without them
-        search = WorksSubset(services, remaining_pictures, series_works=opened_pictures)
+        search = WorksSubset(services, remaining_pictures, series_works=public_pictures)
         search.deadline = deadline
         try:
             verifications = dict(search.find(features, lambda: data))
@@ -145,7 +145,7 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     ordered_claims = _interleave_owners(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
     work_ids = claims.keys() | (
-        _find_works_with_same_appearance(services, opened_pictures, features)
+        _find_works_with_same_appearance(services, public_pictures, features)
         if claims and not features.plain_reasons
         else set()
     )
@@ -175,15 +175,15 @@ def make_change_map(services: Services, claim: PublicWorkMatch, data: bytes) -> 
 
 
 def _find_works_with_same_appearance(
-    services: Services, opened_pictures: QuerySet[WorkPicture], features: Features
+    services: Services, public_pictures: QuerySet[WorkPicture], features: Features
 ) -> set[int]:
     """Return works in the public search with a nearly identical hash, whether or not they were compared."""
-    hits = WorksSubset(services, opened_pictures).hashes.search(
+    hits = WorksSubset(services, public_pictures).hashes.search(
         features.hash_variants, k=MAX_NEIGHBOURS, within=MAX_SAME_DISTANCE
     )
     numbers = {hit.number for row in hits for hit in row}
     pictures = map_pictures(Collection.WORKS, PHASH, numbers).values()
-    return set(opened_pictures.filter(picture__in=pictures).values_list("work", flat=True))
+    return set(public_pictures.filter(picture__in=pictures).values_list("work", flat=True))
 
 
 def _to_verdict(verification: Verification) -> Verdict:

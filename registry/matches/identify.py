@@ -80,8 +80,8 @@ def identify_picture(services: Services, owner: Owner, data: bytes) -> Identific
     get_indexes(services).refresh(Collection.WORKS)
     owner_works = WorksSubset(services, list_pictures(owner))
     results = owner_works.find(features, lambda: data)
-    for damage in owner_works.errors_by_work.values():
-        raise damage
+    for error in owner_works.errors_by_work.values():
+        raise error
     verifications = {picture: verification for picture, verification in results if _is_reported(owner, verification)}
     rows = list_pictures(owner).filter(picture__in=verifications).select_related("work", "picture")
     works = []

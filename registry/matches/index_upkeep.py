@@ -86,7 +86,7 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
         yield str(collection), index.space.id
 
 
-def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
+def copy_found_indexes(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
     """Copy the indexes of found pictures from the database to Milvus or to local files, while searches continue.
 
     An interrupted copy is continued where it stopped. Yields the space, the number of entries copied, and their number
@@ -107,7 +107,7 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
         yield index.space.id, len(index), len(index)
 
 
-def drop_archive(services: Services, *, from_milvus: bool) -> None:
+def drop_found_indexes(services: Services, *, from_milvus: bool) -> None:
     """Delete the unused indexes of found pictures, either in Milvus or on this machine."""
     for index in _make_found_indexes(services, in_milvus=from_milvus):
         index.clear()

@@ -58,12 +58,12 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
 
 def _match(services: Services, picture_ids: Sequence[int]) -> None:
     get_descriptors(services).refresh()
-    search_mark = compute_search_version()
+    search_version = compute_search_version()
     already_searched = set(
-        Picture.objects.filter(pk__in=picture_ids, searched=search_mark).values_list("pk", flat=True)
+        Picture.objects.filter(pk__in=picture_ids, searched=search_version).values_list("pk", flat=True)
     )
     if already_searched:
-        _store_results(services, sorted(already_searched), [], search_mark)
+        _store_results(services, sorted(already_searched), [], search_version)
     get_descriptors(services).serving.open()
     measured_pictures = _measure_pictures(services, [pk for pk in picture_ids if pk not in already_searched])
     _store_fingerprints(services, measured_pictures)
@@ -73,7 +73,7 @@ def _match(services: Services, picture_ids: Sequence[int]) -> None:
         services,
         compared_ids,
         [*rows, *declared_fingerprints.match_declared_fingerprints(services, measured_pictures)],
-        search_mark,
+        search_version,
         incomplete_ids,
         measured_pictures,
     )
@@ -83,7 +83,7 @@ def _store_results(
     services: Services,
     pictures: Sequence[int],
     rows: Sequence[tuple[int, int, Verification]],
-    search_mark: str,
+    search_version: str,
     incomplete_ids: Sequence[int] = (),
     measured_pictures: Sequence[MeasuredPicture] = (),
 ) -> None:
@@ -96,7 +96,7 @@ def _store_results(
         match_storage.lock_pictures(pictures)
         match_storage.store_matches(row for row in rows if row[2].decision is not Decision.NONE)
         match_storage.matches_stored.send(None, services=services, found=pictures)
-        Picture.objects.filter(pk__in=pictures).update(searched=search_mark)
+        Picture.objects.filter(pk__in=pictures).update(searched=search_version)
         Picture.objects.filter(pk__in=incomplete_ids).update(searched="")  # searched again at their next sighting
         steps.finish(Picture, pictures)
 

@@ -96,4 +96,6 @@ class CalibrationRow(models.Model):
     pipeline = models.CharField(max_length=80)
     content = models.TextField(help_text="canonical JSON")
     shipped = models.BooleanField(help_text="included in the software; the installation's own takes precedence")
-    used_from = models.DateTimeField(null=True, blank=True, help_text="no longer in use")
+    used_from = models.DateTimeField(
+        null=True, blank=True, help_text="time of the last activation; null if no longer in use"
+    )

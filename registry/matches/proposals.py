@@ -40,7 +40,7 @@ from registry.works.models import Upload, Work, WorkPicture
 from registry.works.ownership import read_file_statements
 from registry.works.registration import MAX_NEAR_DISTANCE
 from registry.works.upload_registration import reopen_proposals
-from registry.works.uploads import Declaration, SentFile
+from registry.works.uploads import DeclarationDefaults, SentFile
 
 MAX_AT_ONCE = 200
 """Maximum number of pictures registered at once: one page of the list."""
@@ -104,15 +104,15 @@ def propose_works(services: Services, pictures: Sequence[int], features_by_pictu
         _find_proposable_pictures(pictures, features_by_picture),
         key=lambda candidate: (candidate.owner, -_count_pixels(candidate.picture)),
     )
-    for pk, candidates in groupby(ordered_candidates, key=lambda candidate: candidate.owner):
+    for owner_pk, candidates in groupby(ordered_candidates, key=lambda candidate: candidate.owner):
         # crawls find the smaller sizes again in each run; this avoids reading these files again
-        proposable_candidates = _drop_similar(pk, list(candidates))
+        proposable_candidates = _drop_similar(owner_pk, list(candidates))
         if proposable_candidates:
             described_candidates = [
                 replace(candidate, metadata=_read_metadata(services, candidate.picture))
                 for candidate in proposable_candidates
             ]
-            with lock_row(Owner(pk=pk)) as owner:
+            with lock_row(Owner(pk=owner_pk)) as owner:
                 _store_proposals(owner, described_candidates)
 
 
@@ -125,14 +125,14 @@ def _find_proposable_pictures(
     owner_pictures = WorkPicture.objects.filter(
         work__owner=owner_filter["owner"], work__removed_at=None, picture=OuterRef("picture")
     )
-    matching = Match.objects.filter(
+    matches = Match.objects.filter(
         found=OuterRef("picture"),
         decision__in=MATCH_DECISIONS,
         registered__work_pictures__work__owner=owner_filter["owner"],
         registered__work_pictures__work__removed_at=None,
     )
     proposals = Proposal.objects.filter(**owner_filter, picture=OuterRef("picture"))
-    rows = rows.filter(~Exists(proposals), ~Exists(owner_pictures), ~Exists(matching))
+    rows = rows.filter(~Exists(proposals), ~Exists(owner_pictures), ~Exists(matches))
     rows = rows.filter(picture__refusal="", picture__bytes_state=BytesState.STORED)
     rows = rows.exclude(picture__incomplete=True)  # incomplete files are found again once complete
     distinct_rows = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct(
@@ -298,7 +298,7 @@ def register_proposals(services: Services, owner: Owner, pictures: Sequence[Dige
     samples.check_not_sample(owner)
     uploads.check_disk_space(services)
     rows = _load_selected_proposals(owner, pictures)
-    upload = uploads.start_upload(owner, Declaration(), by=by, table=None, announced=len(rows))
+    upload = uploads.start_upload(owner, DeclarationDefaults(), by=by, table=None, announced=len(rows))
     files = [
         SentFile(get_file_name(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows
     ]

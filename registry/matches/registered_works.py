@@ -119,7 +119,7 @@ class RegisteredWorks:
     def _grade_survival(
         self, found_features: Features, verifications: dict[int, Verification]
     ) -> dict[int, Verification]:
-        """Grade which parts of the works survive in the picture, for owners who enabled derived works."""
+        """Grade how well each part of the works survives in the picture, for owners who enabled derived works."""
         for work, verification in verifications.items():
             if (
                 self._registered_pictures[work].includes_derived
@@ -154,8 +154,8 @@ def _load_features(services: Services, picture: RegisteredPicture) -> Features:
 def record_relations(services: Services, row: WorkPicture, features: Features) -> int:
     """Search the owner's other works for a registered picture, and record its relations to them; return their number.
 
-    The indexes of the works must be up to date. Idempotent. Flat works are skipped, because they all look alike. A
-    picture of several works counts for the last work.
+    The indexes of the works must be up to date. Idempotent. Flat pictures are skipped, because they all look alike.
+    A picture that belongs to several works counts for the last of them.
     """
     if features.is_flat:
         return 0

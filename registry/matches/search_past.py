@@ -149,13 +149,21 @@ def _continue_search(services: Services, search: WorkSearch, deadline: float) ->
     if "related" not in search.row.progress:
         _save_progress(search, related=record_relations(services, search.row, search.features))
     compared_ids = match_storage.list_compared_pictures(search.row.picture_id, PIPELINE) & search.distances.keys()
-    uncompared = [picture for picture in search.distances if picture not in compared_ids]
+    uncompared_ids = [picture for picture in search.distances if picture not in compared_ids]
     states = [BytesState.STORED, BytesState.EXPIRED]
-    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(uncompared)
-    stored_pictures = [rows[pk] for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.STORED]
-    is_first = "at_once" not in search.row.progress and len(stored_pictures) > MAX_AT_ONCE
+    pictures_by_id = (
+        Picture.objects.only("digest", "thumbnail", "bytes_state")
+        .filter(bytes_state__in=states)
+        .in_bulk(uncompared_ids)
+    )
+    stored_pictures = [
+        pictures_by_id[pk]
+        for pk in uncompared_ids
+        if pk in pictures_by_id and pictures_by_id[pk].bytes_state == BytesState.STORED
+    ]
+    is_first_pass = "at_once" not in search.row.progress and len(stored_pictures) > MAX_AT_ONCE
     promising_pictures = [picture for picture in stored_pictures if picture.pk in search.promising_pictures]
-    compared_pictures = promising_pictures[:MAX_AT_ONCE] if is_first else stored_pictures
+    compared_pictures = promising_pictures[:MAX_AT_ONCE] if is_first_pass else stored_pictures
     for start in range(0, len(compared_pictures), STORE_BATCH_SIZE):
         batch = compared_pictures[start : start + STORE_BATCH_SIZE]
         _compare_pictures(services, search, batch)
@@ -163,15 +171,17 @@ def _continue_search(services: Services, search: WorkSearch, deadline: float) ->
         if time.monotonic() > deadline:
             steps.postpone_by_id(WorkPicture, search.row.pk, now())
             return
-    if is_first:
+    if is_first_pass:
         with transaction.atomic():
             _send_signal(services, search)
             _save_progress(search, at_once=len(compared_pictures))
             steps.postpone_by_id(WorkPicture, search.row.pk, now())
         return
-    expired_ids = [pk for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    expired_ids = [
+        pk for pk in uncompared_ids if pk in pictures_by_id and pictures_by_id[pk].bytes_state == BytesState.EXPIRED
+    ]
     visible_ids = revisits.filter_visible_pictures(search.row.work.owner_id, expired_ids)
-    expired_pictures = [rows[pk] for pk in expired_ids if pk in visible_ids]
+    expired_pictures = [pictures_by_id[pk] for pk in expired_ids if pk in visible_ids]
     revisit_candidates = list(_iterate_revisit_candidates(services, search, expired_pictures))
     contributed_urls = _list_contributed_urls([pk for pk in expired_ids if pk not in visible_ids][:MAX_REQUESTS])
     with transaction.atomic():

@@ -69,7 +69,7 @@ def create_owner_for_user(user: User, name: str, *, contact: str = "") -> Owner:
 
 
 def get_language(*names: str) -> str:
-    """Return the language of the first of these users (user names) who has set one; empty if none has."""
+    """Return the language of the first of these users (user names) whose language is known; empty if there is none."""
     languages = {
         user.username: user.message_language for user in User.objects.filter(username__in=map(str.lower, names))
     }
@@ -127,7 +127,7 @@ def create_operator(invitation: Invitation, email: str, password: str, owner: st
         NotFoundError: The invitation is no longer open.
     """
     with transaction.atomic():
-        if is_user(email):
+        if user_exists(email):
             raise InvalidRequestError(
                 _("An account with this address already exists. Sign in, then open the link again.")
             )
@@ -140,13 +140,13 @@ def create_operator(invitation: Invitation, email: str, password: str, owner: st
 
 
 def get_user(email: str) -> User:
-    """Return the user with this e-mail address."""
+    """Return the user with this email address."""
     user = User.objects.filter(email__iexact=email).first()
     return require(user, f"There is no user {email!r}.", "List the members of an owner: exhibit api GET members")
 
 
-def is_user(email: str) -> bool:
-    """Return True if a user has this e-mail address."""
+def user_exists(email: str) -> bool:
+    """Return True if a user has this email address."""
     return User.objects.filter(email__iexact=email).exists()
 
 
@@ -215,7 +215,7 @@ def set_password(user: User, password: str) -> None:
 
 
 def list_members(owner: Owner) -> QuerySet[Membership]:
-    """Return the owner's memberships, by e-mail address."""
+    """Return the owner's memberships, by email address."""
     return Membership.objects.filter(owner=owner).select_related("user").order_by("user__email", "pk")
 
 

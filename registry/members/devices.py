@@ -1,6 +1,6 @@
-"""Known browsers, in which a user has signed in, and links in mails that sign the user in there.
+"""Known browsers, in which a user has signed in, and links in emails that sign the user in there.
 
-Neither a link nor a known browser alone grants access, so a forwarded mail does not. Both expire when the user changes
+Neither a link nor a known browser alone grants access, so a forwarded email does not. Both expire when the user changes
 the password or address, or ends other sessions. A link also expires with the membership. When known browsers expire,
 push notifications end, too.
 """
@@ -26,7 +26,7 @@ _LINK_SALT, _DEVICE_SALT = "exhibit.mail-link", "exhibit.device"
 
 @dataclass(frozen=True, slots=True)
 class MailLink:
-    """Content of a mail link: the page that it opens, and the membership that it signs in (``None`` if expired)."""
+    """Content of a link in an email: the page, and the membership that the link signs in (``None`` if expired)."""
 
     path: str
     membership: Membership | None
@@ -77,7 +77,7 @@ def forget_devices(user: User, *, by: str) -> None:
 
 
 def _hash_state(user: User) -> str:
-    """Return a hash that changes when links and browsers are to expire."""
+    """Return a hash that changes when the user's links and known browsers must expire."""
     text = f"{user.get_session_auth_hash()} {user.email} {user.sign_out_count}"
     return salted_hmac("exhibit.devices", text).hexdigest()[:32]
 

@@ -40,8 +40,7 @@ def create_token(owner: Owner, user: User, *, name: str, scopes: Collection[str]
 
     Raises:
         InvalidRequestError: The name is empty, the days are out of range, scopes are missing, unknown or beyond the
-        role, or
-            the member has too many tokens.
+            role, or the member has too many tokens.
     """
     name = to_one_line(name)[:100]
     if not name:

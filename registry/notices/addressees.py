@@ -61,7 +61,7 @@ def load_platforms() -> tuple[Platform, ...]:
 
 
 def propose_addressees(notice: Notice) -> list[AddresseeProposal]:
-    """Return possible addressees of a notice, most reliable first. Only captured and crawled data is used."""
+    """Return possible addressees of a notice, most reliable first. Only stored data is used; no request is sent."""
     if notice.kind in FILINGS:
         return []
     candidates = [

@@ -1,4 +1,4 @@
-"""Inquiries with agencies that may have licensed a work. Until an agency has replied, no notice is sent."""
+"""Inquiries to agencies that may have licensed a work. Until an agency has replied, no notice is sent."""
 
 from django.db.models import Case as Choice, Min, When
 from django.utils.translation import gettext as _
@@ -12,10 +12,10 @@ from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.record_decision import FINAL_DECISIONS
 from registry.db.rows import lock_row, update_row
-from registry.notices.claim_check import ClaimCheckRow, PointKind
+from registry.notices.claim_check import CaseClaimCheck, PointKind
 from registry.works.models import Licence
 
-MAX_NAME_LENGTH, MAX_ANSWER_LENGTH, MAX_SUGGESTIONS = 200, 1_000, 20
+MAX_NAME_LENGTH, MAX_REPLY_LENGTH, MAX_SUGGESTIONS = 200, 1_000, 20
 """Maximum characters of an agency's name and of its reply; maximum number of suggested agencies."""
 
 
@@ -33,7 +33,7 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
         )
     with lock_row(case) as row:
         if row.agency_asked_at is not None:
-            raise ConflictError(Sentence("A question to %(agency)s is already open.", agency=row.agency))
+            raise ConflictError(Sentence("An inquiry to %(agency)s is already open.", agency=row.agency))
         if row.decision in FINAL_DECISIONS:
             raise ConflictError(
                 Sentence(
@@ -52,20 +52,20 @@ def record_reply(case: Case, reply: str, *, by: str) -> None:
         InvalidRequestError: The text is empty.
         ConflictError: No inquiry is open.
     """
-    reply = reply.strip()[:MAX_ANSWER_LENGTH]
+    reply = reply.strip()[:MAX_REPLY_LENGTH]
     if not reply:
         raise InvalidRequestError(
             _("The text is empty."), hint=_("Record the agency's reply, or that it did not reply.")
         )
     with lock_row(case) as row:
         if row.agency_asked_at is None:
-            raise ConflictError(Sentence("No question to an agency is open for case %(number)s.", number=row.number))
+            raise ConflictError(Sentence("No inquiry to an agency is open for case %(number)s.", number=row.number))
         update_row(row, agency_asked_at=None)
         history.record_event(row, "agency", by, ("agency-answered", {"agency": row.agency}), text=reply)
         log_entries.log_action(row, "agency answered", by=by, agency=row.agency, words=reply)
 
 
-def suggest_agencies(owner: Owner, check: ClaimCheckRow | None) -> list[str]:
+def suggest_agencies(owner: Owner, check: CaseClaimCheck | None) -> list[str]:
     """Return agencies that may have granted a licence, the most likely first.
 
     These are the agencies named in the claim check, the agencies that granted the licences named there, and all other

@@ -28,7 +28,7 @@ def list_gap_sentences(notice: Notice, items: Sequence[NoticeItem]) -> list[str]
 
 def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
     """Return the missing items of a draft, each with its field."""
-    fields, items_missing = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
+    fields, gaps = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
     required = {
         "addressee_name": _("Enter the addressee."),
         "sender_name": _("Enter the name of the signer."),
@@ -48,25 +48,25 @@ def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
         required["sender_telephone"] = _("Enter the signer's telephone number.")
     if notice.kind in FILINGS:
         required |= _list_filing_fields(notice, fields)
-    items_missing += [Gap(name, sentence) for name, sentence in required.items() if sentence and not fields[name]]
+    gaps += [Gap(name, sentence) for name, sentence in required.items() if sentence and not fields[name]]
     if fields["sender_code"] and not is_credit_code(fields["sender_code"]):
         code_error = _(
             "This is not a valid unified social credit code. A valid code has 18 characters, the last of "
             "which is a check character."
         )
-        items_missing.append(Gap("sender_code", code_error))
+        gaps.append(Gap("sender_code", code_error))
     if notice.kind == Notice.Kind.CCB and fields["amount"]:
-        items_missing += _check_amount(fields)
+        gaps += _check_amount(fields)
     for name in ("addressee_email", "sender_email"):
         if (address := fields[name]) and not is_email_address(address):
-            items_missing.append(Gap(name, _("“%(given)s” is not an email address.") % {"given": address[:100]}))
+            gaps.append(Gap(name, _("“%(given)s” is not an email address.") % {"given": address[:100]}))
     bundles = (
         enclosures.load_last_bundles([item.row.case for item in items]) if notice.kind == Notice.Kind.COURT else {}
     )
     for item in items:
         case_gaps = _check_case(item, notice, is_sealed=item.row.case_id in bundles)
-        items_missing += [Gap(f"case-{item.row.case.number}", sentence) for sentence in case_gaps]
-    return items_missing
+        gaps += [Gap(f"case-{item.row.case.number}", sentence) for sentence in case_gaps]
+    return gaps
 
 
 def _list_filing_fields(notice: Notice, values: Mapping[str, str]) -> dict[str, str]:

@@ -76,14 +76,14 @@ class Point:
     answer: ClaimAnswer | None  # A member's answer to these grounds.
 
     @property
-    def mark(self) -> str:
+    def version_digest(self) -> str:
         """Digest of the point and its grounds, which shows that a member saw this version."""
         return Digest.from_bytes(encode_canonical({"grounds": self.grounds, "kind": self.kind})).hex
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimCheckRow:
-    """The points of a case."""
+class CaseClaimCheck:
+    """The claim check of a case: its points, and the pages on which they are based."""
 
     points: tuple[Point, ...]
     places: int  # Number of pages on which the picture was seen.
@@ -96,8 +96,8 @@ class ClaimCheckRow:
         return sum(point.answer is None for point in self.points)
 
     @property
-    def friendly_first(self) -> bool:
-        """True if a Creative Commons licence is named, so that a friendly letter should precede a notice."""
+    def suggests_friendly_letter(self) -> bool:
+        """True if a Creative Commons licence is named, so that a friendly letter may be preferable to a notice."""
         statement_kinds = [
             statement["what"] for point in self.points for statement in point.grounds.get("statements", ())
         ]
@@ -112,7 +112,7 @@ class ClaimCheckRow:
         ]
 
 
-def check_cases(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, ClaimCheckRow]:
+def check_cases(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, CaseClaimCheck]:
     """Run the claim check on cases of one owner; return the results by case number.
 
     Only stored data is used: no page is fetched or parsed.
@@ -123,7 +123,7 @@ def check_cases(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int
     return {case.number: case_data.check_case(case) for case in cases}
 
 
-def list_unanswered_sentences(checks: Mapping[int, ClaimCheckRow]) -> list[str]:
+def list_unanswered_sentences(checks: Mapping[int, CaseClaimCheck]) -> list[str]:
     """Return a sentence for each case with unanswered points, which prevent signing and sending of a notice."""
     open_points = {
         number: case_check.unanswered_count for number, case_check in checks.items() if case_check.unanswered_count
@@ -139,7 +139,7 @@ def list_unanswered_sentences(checks: Mapping[int, ClaimCheckRow]) -> list[str]:
     ]
 
 
-def list_unread_sentences(checks: Mapping[int, ClaimCheckRow]) -> list[str]:
+def list_unread_sentences(checks: Mapping[int, CaseClaimCheck]) -> list[str]:
     """Return a sentence for each case with captured pages that are not analysed yet."""
     return [
         ngettext(
@@ -157,14 +157,14 @@ def save_answer(case: Case, kind: str, digest: str, text: str, *, by: str) -> No
     """Save and log a member's answer to a point. It is valid until the point's grounds change.
 
     Raises:
-        InvalidRequestError: The answer is empty, or the point changed since it was shown (:attr:`Point.mark`).
+        InvalidRequestError: The answer is empty, or the point has changed since it was shown (``digest`` is outdated).
     """
     if not text.strip():
         raise InvalidRequestError(
             _("The text is empty."), hint=_("Enter what you know about the point, and the source of this information.")
         )
     points = check_cases([case])[case.number].points
-    point = next((point for point in points if (point.kind, point.mark) == (kind, digest)), None)
+    point = next((point for point in points if (point.kind, point.version_digest) == (kind, digest)), None)
     if point is None:
         raise InvalidRequestError(
             _("The point has changed since it was displayed."), hint=_("Read the point again, then answer it.")
@@ -228,7 +228,7 @@ class _CaseData:
             or any(name in squash_text(licence.licensee) for name in names)
         ]
 
-    def check_case(self, case: Case) -> ClaimCheckRow:
+    def check_case(self, case: Case) -> CaseClaimCheck:
         """Return the claim check of one case."""
         sightings = list(self.places[case.pk].values())[:MAX_PLACES]
         statements, page_count = self._find_statements(case, sightings)
@@ -285,7 +285,7 @@ class _CaseData:
             for (case_id, *_place), row in self.visits.items()
             if case_id == case.pk and row.pk in self.readings
         )
-        return ClaimCheckRow(tuple(points), len(self.places[case.pk]), page_count, pending_count)
+        return CaseClaimCheck(tuple(points), len(self.places[case.pk]), page_count, pending_count)
 
     def _list_read_visits(self, case: Case) -> list[int]:
         """Return up to ``MAX_PAGES`` visits to a case's pages whose content was analysed."""
@@ -337,8 +337,8 @@ class _CaseData:
         """Return licences that cover a page of the case, or that do not cover it only because of time or territory."""
         findings: dict[int, tuple[dict[str, Any], PointEvidence]] = {}
         for sighting in sightings:
-            for number, gap in self.ledger.find_nearby(case.work_id, sighting).items():
-                details = {} if gap is None else {"gap": str(gap.reason), "value": gap.value}
+            for number, obstacle in self.ledger.find_licences_for_place(case.work_id, sighting).items():
+                details = {} if obstacle is None else {"gap": str(obstacle.reason), "value": obstacle.value}
                 findings.setdefault(number, ({"licence": number} | details, PointEvidence(sighting.page_url)))
         return [findings[number] for number in sorted(findings)]
 

@@ -1,4 +1,4 @@
-"""Content of a notice: facts about its cases, its fields, and the letter made from them with a wording."""
+"""Content of a notice: facts about its cases, its fields, and the letter built from them with a wording."""
 
 import re
 from collections import defaultdict
@@ -16,7 +16,7 @@ from registry.cases import recaptures
 from registry.cases.licence_check import Ledger, load_ledger
 from registry.cases.models import ArchiveLookup, Capture, Case, CaseSighting
 from registry.cases.recaptures import PlaceState
-from registry.crawls.external_statements import from_rows
+from registry.crawls.external_statements import statements_from_json
 from registry.crawls.models import Sighting
 from registry.db.claimable import StepState
 from registry.db.rows import update_row
@@ -148,7 +148,7 @@ def load_archive_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, byt
     """Return the captures that archives report for each page of some cases, by case, page key and image key."""
     by_place: dict[tuple[int, bytes, bytes], list[SourceStatement]] = defaultdict(list)
     for row in ArchiveLookup.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("pk"):
-        captures = [capture for capture in from_rows(row.elsewhere) if capture.stated]
+        captures = [capture for capture in statements_from_json(row.elsewhere) if capture.stated]
         by_place[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
     return by_place
 
@@ -358,7 +358,7 @@ def _to_one_line(url: str) -> str:
 
 
 def _describe_capture(capture: SourceStatement | None, wording: Wording) -> str:
-    """Return a sentence that an archive reports a capture; empty without a capture."""
+    """Return a sentence about the capture that an archive reports; empty without a capture."""
     if capture is None or f"archived_{capture.of}" not in wording.phrases:
         return ""
     archive = wording.phrases.get("internet_archive", capture.by) if capture.by == "Internet Archive" else capture.by

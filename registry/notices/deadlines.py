@@ -21,7 +21,7 @@ REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
 DAYS_AHEAD = {
     "reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14, "court-filing": 0, "ccb-service": 30,
 }  # fmt: skip
-"""Days before the due date at which members are notified. Legal deadlines leave time to act."""
+"""Number of days before the due date on which members are notified, so that they have time to act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def build_due_soon_filter(today: date) -> Q:
 
 
 def list_due(owner: Owner, today: date) -> QuerySet[Notice]:
-    """Return the owner's notices that are due or due soon, the most urgent first."""
+    """Return the owner's notices that are overdue or due soon, the most urgent first."""
     return Notice.objects.filter(build_due_soon_filter(today), owner=owner).order_by("due_on", "number")
 
 
@@ -99,7 +99,7 @@ def get_next_due(kind: str, event: str, day: date, days: int = REPLY_DAYS) -> Du
 
 
 def add_business_days(day: date, count: int) -> date:
-    """Return the day that many business days later (Monday to Friday; holidays are not considered)."""
+    """Return the day ``count`` business days later (Monday to Friday; holidays are not considered)."""
     while count:
         day += timedelta(days=1)
         count -= day.weekday() < 5

@@ -43,7 +43,7 @@ def build_packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], l
 
 
 class _ZipBuffer(io.RawIOBase):
-    """A write-only buffer for a ZIP, whose written bytes can be taken out."""
+    """A write-only buffer for a ZIP; :meth:`take_bytes` returns and removes the bytes written so far."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -67,8 +67,8 @@ def _generate_zip(services: Services, signed_files: dict[str, bytes], bundles: l
     }
     buffer = _ZipBuffer()
     with ZipFile(buffer, "w") as archive:
-        for name, open_source in (sources | writers).items():
-            with open_source() as source:
+        for name, open_stream in (sources | writers).items():
+            with open_stream() as source:
                 info = ZipInfo(name)  # The default date of 1980 keeps the bytes the same each time.
                 info.file_size, info.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
                 source.seek(0)

@@ -1,7 +1,7 @@
 """Delivery state of a signed notice's email, which is sent at most once.
 
-Exhibit records the start before it sends the email to the mail server. If the process or the connection ends before the
-server responds, it is unknown whether the email was sent. The delivery is then uncertain, and a member decides.
+Exhibit records the attempt before it sends the email to the mail server. If the process or the connection ends before
+the server responds, it is unknown whether the email was sent. The delivery is then uncertain, and a member decides.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def cancel_mail(notice: Notice) -> None:
 
 
 def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
-    """Record that a claimed email with these exact bytes is now sent to a mail server.
+    """Record that a claimed email is now being sent to a mail server, with exactly these bytes.
 
     Returns:
         True if it may be sent: its notice is signed and unsent, and the email was not sent to a server before.
@@ -74,14 +74,14 @@ def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
 
 
 def record_refusal(pk: int, sentence: str, *, is_permanent: bool) -> None:
-    """Record that the mail server refused an email, so that it was not sent."""
+    """Record that the mail server refused an email and did not send it."""
     with transaction.atomic():
         NoticeMail.objects.filter(pk=pk).update(begun_at=None, file={})
-        record_connection_failure(pk, sentence, is_permanent=is_permanent)
+        record_unsent(pk, sentence, is_permanent=is_permanent)
 
 
-def record_connection_failure(pk: int, sentence: str, *, is_permanent: bool) -> None:
-    """Record that the connection to the mail server failed, so that an email was not sent."""
+def record_unsent(pk: int, sentence: str, *, is_permanent: bool) -> None:
+    """Record that an email was not sent: it may not be sent now, or the mail server could not be reached."""
     if is_permanent:
         steps.record_failure(NoticeMail, pk, sentence, retry=False)
     else:

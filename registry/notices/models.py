@@ -27,9 +27,10 @@ class Sender(Numbered):
 class Notice(Numbered):
     """A letter about cases of one site, and its state."""
 
-    answered: bool  # Annotated by registry.notices.notices: has replies,
-    unread: bool  # has replies that no member has read,
-    refuted: bool  # and a reported takedown was refuted by a later visit.
+    # Annotated by registry.notices.notices.annotate_replies:
+    answered: bool  # True if the notice has replies.
+    unread: bool  # True if it has replies that no member has read.
+    refuted: bool  # True if a takedown was reported, and a later visit found the image online.
 
     class Kind(models.TextChoices):
         """Legal basis or type of the notice."""
@@ -92,7 +93,7 @@ class NoticeCase(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
     answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; text")
     places = models.JSONField(
-        default=list, blank=True, help_text="uses named by the signed notice: keys of page and image (hex)"
+        default=list, blank=True, help_text="pages listed in the signed notice, as keys of page and image (hex)"
     )
     shown = models.ForeignKey(
         CaseSighting,
@@ -100,7 +101,7 @@ class NoticeCase(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="number of pages with these uses",
+        help_text="match whose pictures the signed notice shows",
     )
 
     class Meta:
@@ -153,8 +154,8 @@ class NoticeReply(models.Model):
     words = models.TextField(blank=True)
     contact = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
-    seen_at = models.DateTimeField(null=True, blank=True, help_text="the notice is snoozed until then")
-    seen_by = models.CharField(max_length=300, blank=True, help_text="empty for a withdrawn reply")
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="the notice is paused until then")
+    seen_by = models.CharField(max_length=300, blank=True, help_text="member who read it; empty for a withdrawn reply")
     withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="withdrawn on the page before it was read")
     told_at = models.DateTimeField(
         null=True, blank=True, help_text="time when members were notified of the visits after a reported removal"
@@ -188,7 +189,7 @@ class NoticeMail(Claimable):
     by = models.CharField(max_length=300)
     message_id = models.CharField(max_length=200)
     begun_at = models.DateTimeField(
-        null=True, blank=True, help_text="time since when a mail server has or may have the message; empty before"
+        null=True, blank=True, help_text="time from which a mail server has or may have the message; empty before"
     )
     file = models.JSONField(default=dict, blank=True, help_text="its exact bytes: {name, media_type, digest, size}")
 

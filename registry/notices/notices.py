@@ -93,7 +93,7 @@ def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str,
     """
     samples.check_not_sample(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
-        raise InvalidRequestError(_("The notice does not exist."))
+        raise InvalidRequestError(_("This kind of notice is not available in this language."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
     _check_cases(cases)
     with lock_row(owner):
@@ -139,16 +139,15 @@ def _check_cases(cases: Sequence[Case]) -> None:
     for row in paused_cases[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         message = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
-        raise InvalidRequestError(message, hint=_("First record on that notice how it was resolved."))
+        raise InvalidRequestError(message, hint=_("First record on the page of that notice how it was resolved."))
 
 
 def check_not_paused(cases: Iterable[Case]) -> None:
     """Check that no case is paused. Pass current rows of the cases.
 
     Raises:
-        InvalidRequestError: A reply to a notice about one of the cases is unread, or an inquiry with an agency about
-        one of
-            them is open.
+        InvalidRequestError: A reply to a notice about one of the cases is unread, or an inquiry to an agency about
+            one of them is open.
     """
     cases = list(cases)
     for case in cases:
@@ -194,7 +193,7 @@ def change_language(row: Notice, language: str) -> None:
     with transaction.atomic():
         locked_row = _lock_draft(row)
         if language not in LANGUAGES[Notice.Kind(locked_row.kind)]:
-            raise InvalidRequestError(_("The notice does not exist."))
+            raise InvalidRequestError(_("This kind of notice is not available in this language."))
         update_row(locked_row, language=language)
 
 

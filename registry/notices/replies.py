@@ -39,7 +39,7 @@ REPLY_PERIOD = timedelta(days=365)
 MAX_UNREAD, MAX_REPLIES = 5, 50
 """Maximum number of replies to one notice: unread, and in total."""
 DAY = timedelta(days=1)
-"""Minimum interval between visits that replies to a notice trigger; a withdrawn reply counts as unread for as long."""
+"""Minimum interval between visits that replies trigger, and the time for which a withdrawn reply counts as unread."""
 MAX_TEXT_LENGTH, MAX_FILES = 4_000, 5
 """Maximum number of characters and files in a reply."""
 MAX_FILE_BYTES, MAX_REPLY_BYTES, MAX_NOTICE_BYTES = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
@@ -61,7 +61,7 @@ def create_token() -> tuple[str, datetime]:
 
 
 def find_notice(token: str) -> Notice | None:
-    """Return the notice with this token if it accepts replies; None if the token is wrong, expired or withdrawn."""
+    """Return the notice with this token if it accepts replies; None if the token is invalid or has expired."""
     rows = Notice.objects.filter(reply_token=Digest.from_bytes(token.encode()), reply_until__gt=now())
     return rows.filter(state__in=(*OPEN_STATES, Notice.State.SIGNED)).select_related("owner").first()
 

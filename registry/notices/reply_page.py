@@ -37,7 +37,7 @@ class ListedPage:
     visited: datetime | None
     has_pending_visit: bool  # True if another visit is pending.
 
-    def is_confirmed_since(self, since: datetime) -> bool:
+    def was_rechecked_since(self, since: datetime) -> bool:
         """Return True if the last visit was after ``since``, or an earlier visit found the image removed."""
         return self.visited is not None and (self.visited >= since or self.standing is PlaceState.REMOVED)
 
@@ -49,7 +49,7 @@ class ReplyPageCase:
     case: int  # Case number.
     title: str
     author: str
-    drawn: bool  # True if both images can be shown.
+    has_pictures: bool  # True if both images can be shown.
     places: tuple[ListedPage, ...]
 
 
@@ -119,5 +119,5 @@ def list_rechecked_pages(reply: NoticeReply, cases: Sequence[ReplyPageCase]) -> 
         place
         for case in cases
         for place in case.places
-        if place.is_confirmed_since(reply.at) or place.has_pending_visit
+        if place.was_rechecked_since(reply.at) or place.has_pending_visit
     ]

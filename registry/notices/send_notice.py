@@ -23,16 +23,16 @@ class StoredEmail(EmailMessage):
     """An email that is serialised once, so that the stored bytes equal the sent bytes."""
 
     @cached_property
-    def _built(self) -> Untyped:
+    def _serialised_message(self) -> Untyped:
         return super().message()
 
     def message(self, **_: Untyped) -> Untyped:
         """Return the message for Django's email backends."""
-        return self._built
+        return self._serialised_message
 
     def to_bytes(self) -> bytes:
         """Return the message as sent over the wire."""
-        return bytes(self._built.as_bytes(linesep="\r\n"))
+        return bytes(self._serialised_message.as_bytes(linesep="\r\n"))
 
 
 def send_notices(services: Services, ids: Sequence[int]) -> None:
@@ -51,13 +51,13 @@ def _send(services: Services, row: NoticeMail) -> None:
     try:
         message = _build_message(services, row)
     except ExhibitError as error:  # An image in the letter was reported or removed after signing.
-        mail.record_connection_failure(row.pk, error.sentence, is_permanent=True)
+        mail.record_unsent(row.pk, error.sentence, is_permanent=True)
         return
     server = get_connection()
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as error:
-        mail.record_connection_failure(row.pk, describe_error(error), is_permanent=False)
+        mail.record_unsent(row.pk, describe_error(error), is_permanent=False)
         return
     try:
         with steps.guard_processing(NoticeMail, [row.pk]):
@@ -68,11 +68,11 @@ def _send(services: Services, row: NoticeMail) -> None:
 
 
 def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: StoredEmail) -> None:
-    """Send an email to the mail server, at most once. If one of its cases was paused meanwhile, postpone the email."""
+    """Send an email to the mail server, at most once. Postpone it if one of the notice's cases was paused meanwhile."""
     try:
         file = _record_handover(services, row, message)
     except InvalidRequestError as error:
-        mail.record_connection_failure(row.pk, error.sentence, is_permanent=False)
+        mail.record_unsent(row.pk, error.sentence, is_permanent=False)
         return
     try:
         if file is not None:
@@ -87,10 +87,10 @@ def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: St
 
 
 def _record_handover(services: Services, row: NoticeMail, message: StoredEmail) -> StoredFile | None:
-    """Record that an email is now sent to the server, and store its bytes; return None if it may not be sent.
+    """Record that an email is now being sent, and store its bytes; return None if it may not be sent.
 
     Raises:
-        InvalidRequestError: A case of its notice is paused.
+        InvalidRequestError: A case of the notice is paused.
     """
     with transaction.atomic():
         notices.check_not_paused(notices.lock_cases(row.notice))

@@ -22,7 +22,7 @@ MAX_FIELD_LENGTHS = {
 MAX_SENDERS, MAX_FILE_BYTES = 50, 2 * 1024 * 1024
 """Maximum number of senders of an owner, and of bytes in a file."""
 FILE_SIGNATURES = {b"%PDF-": "pdf", b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
-"""Magic numbers of accepted files, with their file name extensions."""
+"""Magic numbers of accepted file types, with their file name extensions."""
 
 _CODE_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 

@@ -57,8 +57,7 @@ def sign_draft(
 
     Raises:
         InvalidRequestError: Required information is missing, the name or the letter differs, or a required passkey
-        response
-            is missing or invalid.
+            response is missing or invalid.
     """
     with notices.lock_draft(notice) as locked_notice:
         items = build_items(locked_notice)
@@ -127,8 +126,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
 
     Raises:
         InvalidRequestError: The notice is not signed, has no address or may not be emailed, no mail server is
-        configured, or
-            a claim-check point is unanswered.
+            configured, or a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
         raise InvalidRequestError(_("You must file this document yourself. Exhibit does not send it by email."))

@@ -31,7 +31,7 @@ MAX_PARALLEL = 8  # Webhooks served in parallel.
 MAX_BATCH = 10  # Messages to one webhook per batch, so that a busy webhook does not hold up others.
 
 LOGGER = logging.getLogger(__name__)
-MAX_STORED_REPLIES = 10
+MAX_STORED_RESULTS = 10
 PAUSED_MESSAGE = Sentence("The webhook is paused.")
 
 
@@ -47,17 +47,17 @@ def deliver_messages(services: Services, ids: Sequence[int]) -> None:
             pool.submit(_send_until_failure, services, [message for _, message in queue]): queue for queue in queues
         }
         for future, queue in futures.items():
-            replies, error = future.result()
-            for (row, _), reply in zip(queue, replies, strict=False):
-                _record_result(row, reply)
-            unsent_rows = [row for row, _ in queue[len(replies) :]]
+            results, error = future.result()
+            for (row, _), result in zip(queue, results, strict=False):
+                _record_result(row, result)
+            unsent_rows = [row for row, _ in queue[len(results) :]]
             if error is not None:
                 LOGGER.error("A request to a webhook was interrupted.", exc_info=error)
                 steps.release_after_error(Delivery, [row.pk for row in unsent_rows], error)
                 continue
             for row in unsent_rows:  # Postpone the messages after one that was not accepted.
                 row.webhook.refresh_from_db()
-                steps.postpone_by_id(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].error)
+                steps.postpone_by_id(Delivery, row.pk, row.webhook.ask_after or now(), results[-1].error)
 
 
 def _build_queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
@@ -85,35 +85,40 @@ def _send_until_failure(
     services: Services, messages: Sequence[Message]
 ) -> tuple[list[DeliveryResult], Exception | None]:
     """Send messages to one webhook until one fails. Runs in a thread, without database access."""
-    replies: list[DeliveryResult] = []
+    results: list[DeliveryResult] = []
     for message in messages:
         try:
-            replies.append(send_message(services, message))
-        except Exception as error:  # noqa: BLE001 - logged by the caller after recording the replies
-            return replies, error
-        if not replies[-1].is_accepted:
+            results.append(send_message(services, message))
+        except Exception as error:  # noqa: BLE001 - logged by the caller after recording the results
+            return results, error
+        if not results[-1].is_accepted:
             break
-    return replies, None
+    return results, None
 
 
-def _record_result(row: Delivery, reply: DeliveryResult) -> None:
+def _record_result(row: Delivery, result: DeliveryResult) -> None:
     """Record the result of one attempt for the message and its webhook."""
-    result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.error)}
+    attempt = {
+        "at": format_rfc3339(result.started_at),
+        "status": result.status,
+        "milliseconds": result.milliseconds,
+        "sentence": to_plain(result.error),
+    }
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
         delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.RUNNING)
-        answers = [*row.answers, {"at": format_rfc3339(reply.started_at), **result}]
-        delivery_rows.update(answers=answers[-MAX_STORED_REPLIES:], tries=row.tries + 1)
-        if reply.is_accepted:
+        attempts = [*row.answers, attempt]
+        delivery_rows.update(answers=attempts[-MAX_STORED_RESULTS:], tries=row.tries + 1)
+        if result.is_accepted:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())
             steps.finish(Delivery, [row.pk])
             return
-        failing_since = hook.failing_since or reply.started_at
-        retry_at = max(now() + RETRY_PAUSES[min(hook.misses, len(RETRY_PAUSES) - 1)], reply.retry_at or now())
+        failing_since = hook.failing_since or result.started_at
+        retry_at = max(now() + RETRY_PAUSES[min(hook.misses, len(RETRY_PAUSES) - 1)], result.retry_at or now())
         Webhook.objects.filter(pk=hook.pk).update(
             misses=hook.misses + 1, failing_since=failing_since, ask_after=retry_at
         )
-        steps.postpone_by_id(Delivery, row.pk, retry_at, reply.error)
-        if (reply.is_gone or now() - failing_since > MAX_FAILURE_PERIOD) and pause_webhook(hook, reply.error, by=""):
+        steps.postpone_by_id(Delivery, row.pk, retry_at, result.error)
+        if (result.is_gone or now() - failing_since > MAX_FAILURE_PERIOD) and pause_webhook(hook, result.error, by=""):
             events.record_event(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

@@ -87,7 +87,10 @@ def build_digest(services: Services, preference: MailChoice, events: Sequence[Ev
 
 
 def _make_link(services: Services, preference: MailChoice, path: str) -> str:
-    """Return the absolute URL of a page. If the operator allows sign-in links, it signs in known browsers."""
+    """Return the absolute URL of a page; if the operator allows sign-in links, it also signs in the member.
+
+    Such a link signs in only browsers in which the member has signed in before.
+    """
     is_sign_in_link = services.config.mail_sign_in
     target = f"/mail/open/{devices.make_link(preference.owner, preference.user, path)}" if is_sign_in_link else path
     return build_absolute_url(services.config, target)
@@ -217,8 +220,8 @@ def _describe_notice_event(event: Event) -> str:
         return (
             _(
                 "Notice %(number)d about %(party)s: according to a reply, the material was taken down. Pages "
-                "visited since then: %(places)d; material removed from %(removed)d of them. Pages already found "
-                "removed before the reply: %(before)d."
+                "visited since then: %(places)d; material removed from %(removed)d of them. Pages from which the "
+                "material had already been removed before the reply: %(before)d."
             )
             % values
         )

@@ -156,16 +156,16 @@ def _build_payload(user: User, new_count: int, open_count: int, page: str) -> by
 def _record_result(row: PushSubscription, message: Message, result: DeliveryResult) -> None:
     """Record the result of one attempt. A subscription that was removed in the meantime stays removed."""
     with transaction.atomic():
-        browser_rows = PushSubscription.objects.filter(pk=row.pk)
+        subscriptions = PushSubscription.objects.filter(pk=row.pk)
         if result.is_accepted:
             last_event = Greatest("notified_until", message.last_event)  # The user may have joined an owner since.
-            browser_rows.update(notified_until=last_event, used_at=now(), misses=0)
+            subscriptions.update(notified_until=last_event, used_at=now(), misses=0)
             steps.postpone_by_id(PushSubscription, row.pk, now() + MIN_INTERVAL)
         elif result.status in EXPIRED_STATUSES:
-            browser_rows.delete()
+            subscriptions.delete()
         elif row.misses + 1 >= MAX_TRIES:
-            browser_rows.update(state=StepState.DONE, misses=row.misses + 1, error=result.error)
+            subscriptions.update(state=StepState.DONE, misses=row.misses + 1, error=result.error)
         else:
-            browser_rows.update(misses=row.misses + 1)
+            subscriptions.update(misses=row.misses + 1)
             retry_at = max(now() + RETRY_PAUSES[min(row.misses, len(RETRY_PAUSES) - 1)], result.retry_at or now())
             steps.postpone_by_id(PushSubscription, row.pk, retry_at, result.error)

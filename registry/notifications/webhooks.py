@@ -37,7 +37,7 @@ from registry.services.services import Services
 PREFIX = "whsec_"
 REQUEST_TIMEOUT_SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
 MAX_WEBHOOKS = 20  # Maximum number of webhooks per owner.
-MAX_SENT_ON_RESUME = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
+MAX_SENT_ON_RESUME = 50  # Messages sent at once when a webhook is resumed. The periodic tick sends the others.
 PAUSED_BY_MEMBER, PAUSED_BY_PROGRAM = Sentence("Paused by a member."), Sentence("Paused through the API.")
 """Reasons for a paused webhook, as stored in its row."""
 

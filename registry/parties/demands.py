@@ -118,8 +118,7 @@ def create_demand(owner: Owner, new_demand: NewDemand, *, by: str) -> Demand:
 
     Raises:
         InvalidRequestError: A case belongs to another party or is not confirmed, the amount or basis is missing, or the
-        fee
-            is in another currency.
+            fee is in another currency.
     """
     fee = new_demand.fee
     basis = new_demand.basis.strip() or (describe_fee(fee) if fee else "")
@@ -205,7 +204,7 @@ def iterate_ledger(owner: Owner, period: Period | None = None) -> Iterator[tuple
         correction = getattr(row, "correction", None)
         yield (
             *(*_describe_demand(row.demand), row.number, row.kind),
-            *(to_units(row.amount, row.demand.currency), row.day, row.due_on or ""),
+            *(to_main_units(row.amount, row.demand.currency), row.day, row.due_on or ""),
             *(row.corrects.number if row.corrects else "", correction.number if correction else ""),
             *(row.words, row.by, row.at.isoformat(), ""),
         )
@@ -216,7 +215,7 @@ def iterate_ledger(owner: Owner, period: Period | None = None) -> Iterator[tuple
                 *_describe_demand(invoice.demand),
                 "",
                 "invoiced",
-                to_units(invoice.amount, invoice.currency),
+                to_main_units(invoice.amount, invoice.currency),
                 invoice.day,
                 "",
                 "",
@@ -332,7 +331,7 @@ def check_amount(amount: int) -> int:
     return amount
 
 
-def to_units(amount: int, currency: str) -> Decimal:
+def to_main_units(amount: int, currency: str) -> Decimal:
     """Convert an amount to the currency's main unit, with all decimal digits."""
     return Decimal(amount).scaleb(-_count_decimals(currency))
 

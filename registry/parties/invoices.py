@@ -1,4 +1,4 @@
-"""Invoices for agreed amounts. They are numbered without gaps by owner and year, and never changed.
+"""Invoices for agreed amounts. They are numbered per owner and year, without gaps, and never changed.
 
 Amounts are integers in the currency's smallest unit (ISO 4217).
 """
@@ -18,7 +18,7 @@ from exhibit.clock import now
 from exhibit.errors import InvalidRequestError
 from registry.accounts.models import Owner
 from registry.db.rows import copy_columns, get_next_number, lock_row, require
-from registry.parties.demands import check_amount, parse_amount, to_units
+from registry.parties.demands import check_amount, parse_amount, to_main_units
 from registry.parties.models import Demand, DemandEntry, Instalment, Invoice
 from registry.works.work_tables import to_iso_date
 
@@ -106,7 +106,7 @@ def propose_values(demand: Demand) -> dict[str, str]:
     titles = demand.cases.order_by("number").values_list("work__title", flat=True)
     subject = "\n".join(dict.fromkeys(filter(None, titles)))
     agreed_entry = get_agreed_entry(demand)
-    amount = to_units(agreed_entry.amount, demand.currency) if agreed_entry else ""
+    amount = to_main_units(agreed_entry.amount, demand.currency) if agreed_entry else ""
     lines = f"{agreed_entry.due_on} {amount}" if agreed_entry and agreed_entry.due_on else ""
     return values | {
         "payer": previous_invoice.payer if previous_invoice else "",
@@ -139,8 +139,7 @@ def issue_invoice(demand: Demand, new_invoice: NewInvoice, *, by: str) -> Invoic
 
     Raises:
         InvalidRequestError: No amount is agreed, a valid invoice exists, a required field is empty, or the instalments
-        do not
-            add up to the amount.
+            do not add up to the amount.
     """
     load_phrases(new_invoice.language)
     with lock_row(demand.owner) as owner, lock_row(demand) as locked_demand:
@@ -198,9 +197,9 @@ def render_invoice_pdf(row: Invoice) -> bytes:
     """
     facts = InvoiceFacts(
         name=row.name,
-        amount=to_units(row.amount, row.currency),
+        amount=to_main_units(row.amount, row.currency),
         instalments=tuple(
-            (instalment.day, to_units(instalment.amount, row.currency)) for instalment in row.instalments.all()
+            (instalment.day, to_main_units(instalment.amount, row.currency)) for instalment in row.instalments.all()
         ),
         cancelled_invoice=row.cancels.name if row.cancels else "",
         cancelled_invoice_date=row.cancels.day if row.cancels else None,

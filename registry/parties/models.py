@@ -14,9 +14,9 @@ class RdapRecord(TypedDict):
 
     about: str  # `domain` or `ip`
     query: str
-    url: str  # URL of the server that answered.
+    url: str  # URL of the server that responded.
     at: str  # RFC 3339.
-    missing: str  # Reason for a missing answer; otherwise empty.
+    missing: str  # Reason for a missing response; otherwise empty.
     registrant: str
     registrar: str
     network: str
@@ -99,7 +99,12 @@ class DemandEntry(models.Model):
     day = models.DateField()
     due_on = models.DateField(null=True, blank=True, help_text="due date for the reply or payment")
     corrects = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="correction", help_text="no longer counts"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="correction",
+        help_text="entry that this one replaces; it no longer counts",
     )
     words = models.TextField(blank=True)
     by = models.CharField(max_length=300)
@@ -123,7 +128,7 @@ class Invoice(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="cancellation",
-        help_text="no longer counts",
+        help_text="invoice that this one cancels; it is no longer valid",
     )
     day = models.DateField()
     agreed_on = models.DateField()

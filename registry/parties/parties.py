@@ -67,17 +67,17 @@ class NoticeOutcome:
 
     @property
     def removed_share(self) -> int:
-        """Percentage of sent notices, rounded down."""
+        """Percentage of sent notices after which the material was removed, rounded down."""
         return 100 * self.removed // self.sent
 
     @property
     def answered_share(self) -> int:
-        """Percentage of sent notices, rounded down."""
+        """Percentage of sent notices that were answered, rounded down."""
         return 100 * self.answered // self.sent
 
 
 def list_parties(owner: Owner, search_text: str = "") -> QuerySet[Case, Any]:
-    """Return the parties of an owner's cases with counts, ordered by most confirmed, then most waiting cases."""
+    """Return the parties of an owner's cases with counts, sorted by confirmed, then by waiting cases (descending)."""
     rows = Case.objects.filter(owner=owner, is_related=False).exclude(party="")
     rows = rows.filter(party__icontains=search_text) if search_text else rows
     party_rows = (
@@ -145,7 +145,7 @@ def list_pages(owner: Owner, name: str, limit: int = MAX_LISTED) -> list[PartyPa
 
 
 def list_contacts(owner: Owner, name: str) -> list[tuple[str, str, str, int]]:
-    """Return past addressees of notices to the party: name, email address, its source, number of the last notice."""
+    """Return past addressees of notices about the party: name, email address, source, number of the last notice."""
     rows = Notice.objects.filter(owner=owner, party=name).exclude(state=State.DISCARDED).order_by("-number")
     contacts: dict[tuple[str, str], tuple[str, str, str, int]] = {}
     for number, contact_fields in rows.values_list("number", "fields")[:50]:

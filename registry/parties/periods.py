@@ -49,10 +49,10 @@ def parse_period(text: str) -> Period:
         message = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
         raise InvalidRequestError(message, hint=Sentence("Enter a period such as 2026, 2026-Q3 or 2026-07."))
     year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
-    first, last = (int(month), int(month)) if month else (1, 12)
+    first_month, last_month = (int(month), int(month)) if month else (1, 12)
     if quarter:
-        first, last = 3 * int(quarter) - 2, 3 * int(quarter)
-    return Period(text, date(year, first, 1), date(year, last, monthrange(year, last)[1]))
+        first_month, last_month = 3 * int(quarter) - 2, 3 * int(quarter)
+    return Period(text, date(year, first_month, 1), date(year, last_month, monthrange(year, last_month)[1]))
 
 
 def list_periods(owner: Owner) -> list[str]:

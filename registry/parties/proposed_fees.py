@@ -87,7 +87,7 @@ class FeePart:
     word: str = ""
     minimum: int | None = None
     maximum: int | None = None
-    excludes_minimum: bool = False  # True if the value must exceed ``least``.
+    excludes_minimum: bool = False  # True if the value must exceed ``minimum``.
 
     def fits(self, use: KnownUse) -> bool | None:
         """Return True if the part fits the known use, or None if the fact is unknown or no rule matches the part."""
@@ -138,7 +138,7 @@ class FeeTotal:
     lines: tuple[tuple[int, Fee], ...]  # (count, row) pairs.
 
 
-def select_fees(owner: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
+def propose_fees_for_cases(owner: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
     """Return the known facts and the fitting fees for some of a party's confirmed cases.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The spread of a work: how many new pages of each party showed it, period by period."""
+"""The spread of a work: the number of new pages on which each party showed it, period by period."""
 
 import re
 from collections import defaultdict

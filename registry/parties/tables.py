@@ -40,8 +40,8 @@ def export_ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("ledger")
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet("ledger")
     for ledger_row in iterate_ledger(owner, period):
         values: Sequence[Any] = [
             ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value for value in ledger_row
@@ -52,5 +52,5 @@ def export_ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
                 cell.data_type = "s"
         sheet.append(cells)
     buffer = io.BytesIO()
-    book.save(buffer)
+    workbook.save(buffer)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ from registry.services.services import Services
 
 
 def are_all_stored(services: Services, files: Sequence[StoredFile]) -> bool:
-    """Return True if all bytes are stored. They are protected from removal until the end of the transaction."""
+    """Return True if all files are stored. They are protected from removal until the end of the transaction."""
     hold(Lock.FILES)
     return all(Digest.from_hex(file["digest"]) in services.blobs for file in files)
 

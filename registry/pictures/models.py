@@ -53,7 +53,7 @@ class WithheldFile(models.Model):
     because = DigestField(help_text="digest of the purged picture")
     reason = models.CharField(max_length=300, blank=True)
     kept = models.BooleanField(
-        help_text="quarantined; otherwise it contained the picture's bytes or was made from them"
+        help_text="withheld; if false, it was removed because it contained the picture's bytes or was made from them"
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

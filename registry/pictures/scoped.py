@@ -11,7 +11,7 @@ from registry.pictures.models import BytesState, Picture, PictureReport
 
 
 def find_hidden_pictures(owner: Owner, pictures: Iterable[Picture]) -> set[int]:
-    """Return the primary keys of the given pictures that are hidden from all members."""
+    """Return the primary keys of the given pictures that are hidden from all members of the owner."""
     return set(
         Picture.objects.filter(build_hidden_filter(owner), pk__in=[picture.pk for picture in pictures]).values_list(
             "pk", flat=True
@@ -29,7 +29,7 @@ def build_hidden_filter(owner: Owner, path: str = "") -> Q:
 
 
 def list_reported_digests(owner: Owner, since: datetime | None = None) -> list[Digest]:
-    """Return digests of pictures that members reported as illegal and on which the operator has not decided."""
+    """Return digests of pictures that members reported as illegal and about which the operator has not decided."""
     rows = PictureReport.objects.filter(owner=owner).exclude(picture__bytes_state=BytesState.PURGED).order_by("pk")
     rows = rows if since is None else rows.filter(reported_at__gt=since)
     return list(rows.values_list("picture__digest", flat=True))

@@ -45,7 +45,7 @@ from registry.reports.scope import (
     list_works,
     parse_request,
 )
-from registry.reports.works import build_accounts, build_coverage, list_work_numbers, summarise_works
+from registry.reports.works import build_coverage, build_work_results, list_work_numbers, summarise_works
 from registry.services.services import Services
 
 MAX_WORK_SECONDS = 10.0
@@ -53,7 +53,7 @@ MAX_WORK_SECONDS = 10.0
 
 
 def make_reports(services: Services, ids: Sequence[int]) -> None:
-    """Generate each pending report, volume by volume. Long reports continue in a further message."""
+    """Generate each pending report, volume by volume. Long reports continue in another task."""
     for pk in steps.claim(Report, ids, services.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
         with steps.guard_processing(Report, [pk]):
@@ -84,7 +84,7 @@ def _make_volumes(services: Services, report: Report) -> list[StoredFile] | None
     # This machine may still have parts of a report that was restarted on another machine.
     run_folder = _get_folder(services, report) / report.progress.get("run", "")
     with ReportFolder(run_folder, languages if "pdf" in request.formats else ()) as folder:
-        report_head = folder.load_header(lambda: _build_report_facts(services, report, request.scope, languages[0]))
+        report_header = folder.load_header(lambda: _build_report_facts(services, report, request.scope, languages[0]))
         missing_volumes = [volume for volume in volumes if not folder.has_volume(volume)]
         for volume in missing_volumes:
             if (time.monotonic() > deadline and volume is not missing_volumes[0]) or not _record_progress(
@@ -97,11 +97,13 @@ def _make_volumes(services: Services, report: Report) -> list[StoredFile] | None
             )
             cases = [load_case_content(services, case, languages[0], side) for case in rows]
             work_numbers = works[(volume.number - 1) * WORKS_PER_VOLUME :][:WORKS_PER_VOLUME]
-            accounts = build_accounts(report.owner, request.scope, report_head.time_zone, work_numbers, listed_cases)
-            volume_facts = replace(report_head, cases=tuple(case.case for case in cases), works=accounts)
+            work_results = build_work_results(
+                report.owner, request.scope, report_header.time_zone, work_numbers, listed_cases
+            )
+            volume_facts = replace(report_header, cases=tuple(case.case for case in cases), works=work_results)
             folder.add_volume(volume, volume_facts, {case.case.facts.number: case.pictures for case in cases})
         file_stem = f"{report.owner.slug}-report-{report.number}"
-        files = folder.assemble_files(report_head, volumes, file_stem, request.formats)
+        files = folder.assemble_files(report_header, volumes, file_stem, request.formats)
         return [_store_file(services, file) for file in files]
 
 

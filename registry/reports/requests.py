@@ -1,4 +1,4 @@
-"""Reports: requesting, repeating and removing them."""
+"""Requests for reports, and their repetition and removal."""
 
 import shutil
 from pathlib import Path

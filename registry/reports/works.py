@@ -33,20 +33,20 @@ PLACE_COUNT = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_
 def list_work_numbers(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
     """Return the numbers of the works in scope, those with any of these cases first."""
     rows = list_works(owner, scope)
-    with_cases = list(
+    numbers_with_cases = list(
         rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct()
     )
-    case_work_numbers = set(with_cases)
+    case_work_numbers = set(numbers_with_cases)
     return [
-        *with_cases,
+        *numbers_with_cases,
         *(number for number in rows.values_list("number", flat=True) if number not in case_work_numbers),
     ]
 
 
-def build_accounts(
+def build_work_results(
     owner: Owner, scope: ReportScope, zone: str, numbers: Sequence[int], listed_cases: Collection[int]
 ) -> tuple[WorkResult, ...]:
-    """Return the accounts of these works. Cases that are not in ``listed_cases`` are only counted."""
+    """Return the results for these works. Cases that are not in ``listed_cases`` are only counted."""
     works = {work.number: work for work in list_works(owner, scope).filter(number__in=numbers)}
     keys = [work.pk for work in works.values()]
     cases: dict[int, list[int]] = defaultdict(list)
@@ -63,7 +63,7 @@ def build_accounts(
         WorkPicture.objects.filter(work__in=keys)
         .order_by()
         .values_list("work")
-        .annotate(Count("pk"), is_pending=uncompared_pictures)
+        .annotate(Count("pk"), uncompared=uncompared_pictures)
     )
     picture_counts = {key: (picture_count, uncompared_count) for key, picture_count, uncompared_count in pictures}
     case_filter = {
@@ -80,13 +80,13 @@ def build_accounts(
         key: (count, first_seen, last_seen)
         for key, count, first_seen, last_seen in places.annotate(places=PLACE_COUNT, **times)
     }
-    accounts = []
+    results = []
     for work in filter(None, map(works.get, numbers)):
         reasons = () if COMPOSITION_REASONS.issuperset(work.low_information) else tuple(work.low_information)
         picture_count, uncompared_count = picture_counts.get(work.pk, (0, 0))
         count, first_seen, last_seen = sighting_stats.get(work.pk, (0, None, None))
         case_columns = tuple(cases[work.pk]), count, unlisted_counts[work.pk], first_seen, last_seen
-        accounts.append(
+        results.append(
             WorkResult(
                 work.number,
                 work.title,
@@ -98,7 +98,7 @@ def build_accounts(
                 *case_columns,
             )
         )
-    return tuple(accounts)
+    return tuple(results)
 
 
 def summarise_works(
@@ -107,9 +107,9 @@ def summarise_works(
     """Return the totals over all works for these cases and crawls; ``until`` is the latest time stated."""
     numbers, state_counts, places = list_work_numbers(owner, scope, cases), Counter[str](), 0
     for start in range(0, len(numbers), WORKS_PER_VOLUME):
-        accounts = build_accounts(owner, scope, zone, numbers[start:][:WORKS_PER_VOLUME], cases)
-        state_counts.update(work.standing for work in accounts)
-        places += sum(work.places for work in accounts)
+        results = build_work_results(owner, scope, zone, numbers[start:][:WORKS_PER_VOLUME], cases)
+        state_counts.update(work.standing for work in results)
+        places += sum(work.places for work in results)
     is_done, calibration = Q(picture__state=StepState.DONE), calibrations.get_active_calibration(PIPELINE)
     return SearchTotals(
         works=state_counts.total(),

@@ -41,20 +41,20 @@ def expire_bytes(services: Services) -> int:
     Returns:
         The number of images whose bytes were removed.
     """
-    limit = now() - timedelta(days=services.config.retention_days)
+    expires_before = now() - timedelta(days=services.config.retention_days)
     proposed_works = Proposal.objects.filter(
-        state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - DECISION_PERIOD)
+        state=Proposal.State.OPEN, proposed_at__gte=min(expires_before, now() - DECISION_PERIOD)
     )
     is_protected = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
-        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), received_bytes=True, last_seen__gte=limit))
+        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), received_bytes=True, last_seen__gte=expires_before))
         | Exists(WorkAttachment.objects.filter(digest=OuterRef("digest")))
         | Exists(proposed_works.filter(picture=OuterRef("pk")))
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     stored_pictures = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_FINAL_STATES)
-    old_pictures = stored_pictures.filter(~is_protected, first_seen__lt=limit)
+    old_pictures = stored_pictures.filter(~is_protected, first_seen__lt=expires_before)
     total = remaining_count = last_pk = 0
     cause: Exception | None = None
     deadline = time.monotonic() + MAX_SECONDS
@@ -100,7 +100,7 @@ def _expire_batch(services: Services, old_pictures: QuerySet[Picture]) -> tuple[
 
 @contextmanager
 def _lock_rows(old_pictures: QuerySet[Picture]) -> Iterator[list[Picture]]:
-    """Lock the rows while the block runs. A crawl that finds one of the images again waits."""
+    """Lock the rows while the block runs, so that a crawl that finds one of the images again has to wait."""
     with transaction.atomic():
         yield list(old_pictures.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
 

@@ -1,4 +1,7 @@
-"""Reports of illegal content by members: the content is hidden from that owner at once, and removed permanently."""
+"""Reports of illegal content by members: the content is hidden from that owner at once.
+
+It is purged, unless it also affects other owners or a registered work; then the operator decides.
+"""
 
 from collections import Counter
 
@@ -35,8 +38,8 @@ def report_picture(
     """Report the found image of a case as illegal.
 
     From then on, no member of the owner can see it, and no file that shows it can be downloaded. If it appears only
-    in this owner's cases, it is purged at once. Otherwise the operator decides, because other owners' evidence would
-    be lost; the reporting owner is not shown which applies.
+    in this owner's cases and in no work, it is purged at once. Otherwise the operator decides, because other owners'
+    evidence would be lost; the reporting owner is not shown which applies.
 
     Args:
         services: Services with the blob store.

@@ -34,7 +34,7 @@ def build_anchor(
 class InvalidAnchor:
     """A timestamp service with an invalid configuration (port ``Anchor``)."""
 
-    patience = timedelta(hours=1)
+    retry_interval = timedelta(hours=1)
 
     def __init__(self, anchor_config: AnchorConfig, error: ConfigError) -> None:
         self.kind = anchor_config.kind
@@ -46,7 +46,7 @@ class InvalidAnchor:
     def _raise_error(self, *_: object, **__: object) -> NoReturn:
         raise self._error
 
-    examine = submit = upgrade = verify = _raise_error
+    describe_status = submit = upgrade = verify = _raise_error
 
 
 def build_session(anchor_config: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:

@@ -9,7 +9,7 @@ from registry.db.claimable import Claimable
 from registry.services.services import Services
 
 WORK_SECONDS = 5.0
-"""Time in seconds after which the rest of a row is left to another task message."""
+"""Time in seconds after which the rest of a row's work is left to another task message."""
 
 
 def process_in_portions(

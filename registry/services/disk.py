@@ -18,8 +18,8 @@ NEARLY_FULL_MESSAGE = Sentence("The disk is almost full. Processing is paused, a
 class FreeSpace:
     """Free space on the file system that has the least.
 
-    ``free``, ``total`` and ``floor`` are in bytes; crawls stop at the floor. ``files`` and ``compute_min_free_files``
-    are the same in numbers of files.
+    ``free``, ``total`` and ``floor`` are in bytes; crawls stop at the floor. ``files`` and ``files_floor`` are the free
+    space and the floor in numbers of files.
     """
 
     free: int

@@ -40,13 +40,13 @@ def check_secrets(config: Config) -> None:
         return
     fingerprints = {name: _compute_fingerprint(config, name) for name in SECRET_NAMES}
     try:
-        installation = _load_fingerprints(config)
+        installation_fingerprints = _load_fingerprints(config)
     except psycopg.OperationalError as error:
         if fingerprints[SECRET_KEY]:
             return
         sentence = "This machine has no secrets, and the database is not available to check whether they exist."
         raise ServiceMissingError(sentence, hint="Start the database, or correct DATABASE_URL.") from error
-    for name, fingerprint in installation.items():
+    for name, fingerprint in installation_fingerprints.items():
         path = get_secret_path(config, name)
         if not fingerprints[name]:
             raise ConfigError(f"The installation has the secret {name}, but it is missing here ({path}).", hint=_HINT)

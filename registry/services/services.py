@@ -91,7 +91,7 @@ class Services:
 
     @cached_property
     def limits(self) -> "Limits":
-        """Limits of decoding."""
+        """Limits for decoding pictures."""
         from exhibit.pictures.decode import Limits  # loads NumPy and Pillow, which most commands do without
 
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)

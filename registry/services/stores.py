@@ -94,7 +94,7 @@ def get_named_objects(config: Config, folder: str = "") -> "BucketFolder | None"
 
 
 class SharedObjects:
-    """Data that machines share in the bucket and can generate again (port ``Shared`` of the feature cache)."""
+    """Data that machines share in the bucket and can regenerate (port ``Shared`` of the feature cache)."""
 
     def __init__(self, objects: "BucketFolder") -> None:
         self._objects = objects
@@ -111,7 +111,7 @@ class SharedObjects:
             self._objects.put(name, data)
 
     def remove(self, end: str) -> None:
-        """Remove objects that a purge affects, by the end of their names. Raise ``StorageError`` on failure."""
+        """Remove the objects that a purge affects, given the end of their names. Raise ``StorageError`` on failure."""
         for folder in self._objects.folders():
             self._objects.remove(f"{folder}/{end}")
 

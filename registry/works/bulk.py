@@ -185,11 +185,11 @@ def _load_former_values(bulk: BulkEdit, rows: Iterable[Work]) -> Mapping[int, Js
     if bulk.undoes is None:
         return {}
     changes = WorkChange.objects.filter(bulk=bulk.undoes_id, work__in=list(rows)).values_list("work", "details")
-    details = {work: difference[bulk.what] for work, difference in changes}
+    differences = {work: difference[bulk.what] for work, difference in changes}
     current_values = {row.pk: getattr(row, bulk.what) for row in rows}
     return {
         work: difference["before"]
-        for work, difference in details.items()
+        for work, difference in differences.items()
         if current_values[work] == difference["after"]
     }
 

@@ -14,7 +14,7 @@ from registry.log.audit_log import log_change
 from registry.works.models import Collection
 
 MAX_COLLECTIONS = 1_000  # per owner
-MAX_NAME = 200
+MAX_NAME_LENGTH = 200
 ADD, REMOVE = "put", "take"
 """Actions of a bulk edit: add works to a collection, and remove them from it."""
 
@@ -75,8 +75,8 @@ def remove_collection(row: Collection, *, by: str) -> None:
 
 def _check_name(name: str) -> str:
     name = to_one_line(name).strip()
-    if not name or len(name) > MAX_NAME:
+    if not name or len(name) > MAX_NAME_LENGTH:
         raise InvalidRequestError(
-            _("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME}
+            _("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME_LENGTH}
         )
     return name

@@ -26,7 +26,7 @@ class TermStatus(StrEnum):
 class Dates:
     """Dates entered for a work, in years; ``None`` if missing."""
 
-    author: str = "person"  # or ``anonymous``, ``organisation``
+    author_kind: str = "person"  # or ``anonymous``, ``organisation``
     died: int | None = None
     created: int | None = None
     published: int | None = None  # first publication
@@ -68,8 +68,8 @@ class TermResult:
 
     country: str
     source: str
-    standing: TermStatus
-    by: Basis
+    status: TermStatus
+    basis: Basis
     number: int  # the term in years, or the rule's cut-off year; 0 for none
 
 
@@ -91,7 +91,7 @@ _MISSING_DATE: _Result = (TermStatus.UNKNOWN, Basis.GAP, 0)
 def _assess_rule(rule: Rule, dates: Dates, year: int) -> _Result:
     if rule.published_for and dates.published and year > dates.published + rule.published_for:
         return TermStatus.EXPIRED, Basis.PUBLICATION, rule.published_for
-    if rule.dead_until and dates.author == "person" and dates.died and dates.died <= rule.dead_until:
+    if rule.dead_until and dates.author_kind == "person" and dates.died and dates.died <= rule.dead_until:
         return TermStatus.EXPIRED, Basis.DEAD_UNTIL, rule.dead_until
     if rule.formalities_before and not _is_without_formalities(rule, dates):
         return TermStatus.UNKNOWN, Basis.RECORDS, rule.formalities_before
@@ -118,13 +118,13 @@ def _is_without_formalities(rule: Rule, dates: Dates) -> bool:
 
 
 def _assess_term(rule: Rule, dates: Dates, year: int) -> _Result:
-    if dates.author == "person":
+    if dates.author_kind == "person":
         if dates.died is not None:
             return _to_status(year > dates.died + rule.life), Basis.DEATH, rule.life
         # the author was alive at the time of creation
-        was_alive = dates.created and year <= dates.created + rule.life
-        return (TermStatus.IN_FORCE, Basis.DEATH, rule.life) if was_alive else _MISSING_DATE
-    length = rule.organisation if dates.author == "organisation" else rule.anonymous
+        is_in_force = dates.created and year <= dates.created + rule.life
+        return (TermStatus.IN_FORCE, Basis.DEATH, rule.life) if is_in_force else _MISSING_DATE
+    length = rule.organisation if dates.author_kind == "organisation" else rule.anonymous
     if not length:
         return _MISSING_DATE
     term_ends = [(dates.published + length, Basis.PUBLICATION, length)] if dates.published else []
@@ -137,5 +137,5 @@ def _assess_term(rule: Rule, dates: Dates, year: int) -> _Result:
     return (TermStatus.IN_FORCE, Basis.PUBLICATION, length) if year <= earliest_end else _MISSING_DATE
 
 
-def _to_status(is_expired: bool) -> TermStatus:  # noqa: FBT001 - an answer
+def _to_status(is_expired: bool) -> TermStatus:  # noqa: FBT001 - the value that is converted
     return TermStatus.EXPIRED if is_expired else TermStatus.IN_FORCE

@@ -63,9 +63,9 @@ def edit_work(work: Work, declaration: DeclaredWork, *, by: str, reason: str = "
 
 def make_declaration_entry(row: Work, change: int, *, by: str, reason: str) -> NewEntry:
     """Return the log entry for a changed declaration, with the number of the history entry that records the change."""
-    first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
-    extra = {} if first.stated is None else {"stated": True}
-    opening = {**make_registration_opening(row, first.digest), **extra, "edited": change}
+    first_picture = min(row.work_pictures.all(), key=lambda picture: picture.pk)
+    extra = {} if first_picture.stated is None else {"stated": True}
+    opening = {**make_registration_opening(row, first_picture.digest), **extra, "edited": change}
     return NewEntry(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
@@ -120,7 +120,7 @@ def detach_document(attachment: WorkAttachment, *, by: str) -> None:
 
 
 def normalise_declaration(declaration: DeclaredWork) -> DeclaredWork:
-    """Normalize a declaration: ISO 8601 dates, single-line texts. Raise ``InvalidRequestError`` for invalid values."""
+    """Normalise a declaration: ISO 8601 dates, single-line texts. Raise ``InvalidRequestError`` for invalid values."""
     lines: dict[str, Any] = {
         name: to_one_line(getattr(declaration, name)) for name in ("title", "author", "holder", "credit")
     }

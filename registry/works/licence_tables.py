@@ -39,7 +39,7 @@ class LicenceTable:
         return iter(self.licences)
 
 
-def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five of them are seldom given
+def parse_licence_table(  # noqa: PLR0913 - keyword-only; most are rarely used
     owner: Owner,
     name: str,
     data: bytes,
@@ -57,7 +57,7 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
         owner: The owner of the works.
         name: Name of the file.
         data: Content of the file.
-        order: Order of days like 01/02/2026, one of :data:`registry.list_owner_works.work_tables.DAY_ORDERS`; otherwise
+        order: Order of days like 01/02/2026, one of :data:`registry.works.work_tables.DAY_ORDERS`; otherwise
             they are rejected.
         is_ignored: Returns True for the heading of a column to ignore.
         choose_columns: Returns the columns that the user has chosen for headings.
@@ -68,7 +68,7 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
     Raises:
         InvalidRequestError: The table is invalid. The message contains the row and the problem.
         HeadingsError: Columns are unknown and the user has not chosen their meaning.
-        WrongRowsError: Rows are invalid and ``skips_invalid`` is not set.
+        InvalidRowsError: Rows are invalid and ``skips_invalid`` is not set.
     """
 
     def parse_row(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
@@ -154,7 +154,10 @@ def _describe_candidates(works: Sequence[Work]) -> str:
     files = [f"{work.source_name} ({work.number})" for work in rows[:MAX_CANDIDATES]]
     text = _("Possible works: %(files)s.") % {"files": ", ".join(files)}
     more_count = len(rows) - MAX_CANDIDATES
-    return text if more_count <= 0 else f"{text} {_('And %(count)d more.') % {'count': more_count}}"
+    if more_count <= 0:
+        return text
+    more_text = _("And %(count)d more.") % {"count": more_count}
+    return f"{text} {more_text}"
 
 
 def _to_licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
@@ -165,13 +168,13 @@ def _to_licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], Ne
     first_day, last_day = (parse_day(row[column], order) for column in ("valid_from", "valid_until"))
     if first_day and last_day and last_day < first_day:
         raise InvalidRequestError(_("valid_until is before valid_from."))
-    domain, address = row["domain"], row["url_pattern"]
-    if not domain and not any(char in address for char in "/*"):  # a host name without a path
-        domain, address = address, ""
+    domain, url_pattern = row["domain"], row["url_pattern"]
+    if not domain and not any(char in url_pattern for char in "/*"):  # a host name without a path
+        domain, url_pattern = url_pattern, ""
     licence = NewLicence(
         licensee=row["licensee"],
         domain=domain,
-        url_pattern=address,
+        url_pattern=url_pattern,
         valid_from=first_day,
         valid_until=last_day,
         reason=row["reason"],

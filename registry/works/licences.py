@@ -48,7 +48,7 @@ class NewLicence:
 
 
 def normalise_licence(licence: NewLicence) -> NewLicence:
-    """Normalize and validate a licence.
+    """Normalise and validate a licence.
 
     Raises:
         InvalidRequestError: A value is invalid, or the licensee or the site is missing. The message names the value.
@@ -93,12 +93,12 @@ def add_licences(owner: Owner, new_licences: Sequence[NewLicence], *, by: str = 
         rows_by_key = {_compute_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in rows_by_key.values()), default=0)
         keys = [_compute_key(licence.to_row(owner, 0), [work.pk for work in licence.works]) for licence in new_licences]
-        incomplete_row = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
+        completable_rows = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
         added_rows, completed_rows = list[Licence](), list[Licence]()
         for licence, key in zip(new_licences, keys, strict=True):
             if key in rows_by_key:
                 continue
-            if (row := _pop_incomplete_licence(key, incomplete_row)) is not None:
+            if (row := _pop_completable_licence(key, completable_rows)) is not None:
                 row.reseller, row.invoice = licence.reseller, licence.invoice
                 completed_rows.append(row)
             else:
@@ -114,7 +114,7 @@ def add_licences(owner: Owner, new_licences: Sequence[NewLicence], *, by: str = 
     return [rows_by_key[key] for key in keys], len(added_rows)
 
 
-def _pop_incomplete_licence(key: Key, rows: dict[Key, Licence]) -> Licence | None:
+def _pop_completable_licence(key: Key, rows: dict[Key, Licence]) -> Licence | None:
     """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
     terms, reseller, invoice = key
     candidates = ((terms, reseller, ""), (terms, "", invoice), (terms, "", ""))
@@ -179,10 +179,10 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
 
 
 def to_terms(row: Licence) -> dict[str, Any]:
-    """Return the terms of a licence as plain data."""
-    plain = copy_columns(row, *_FIELDS)
-    plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
-    return {**plain, "works": sorted(work.number for work in row.works.all())}
+    """Return the terms of a licence as JSON values."""
+    terms = copy_columns(row, *_FIELDS)
+    terms |= {name: day and day.isoformat() for name, day in terms.items() if name.startswith("valid_")}
+    return {**terms, "works": sorted(work.number for work in row.works.all())}
 
 
 def list_pending_changes(owner: Owner) -> list[int]:
@@ -227,7 +227,7 @@ def _compute_key(row: Licence, works: Iterable[int]) -> Key:
 
 
 def _normalise_domain(value: str) -> str:
-    """Normalize a domain; a URL is accepted only if it consists of nothing but its host."""
+    """Normalise a domain; a URL is accepted only if it consists of nothing but its host."""
     text = value.strip()
     if not text:
         return ""

@@ -69,13 +69,15 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
     if not new_marks:
         return Marks([], {})
     earlier_marks = {}
-    for candidate, (work, _) in shared_pictures.items():
+    for candidate, (candidate_features, _) in shared_pictures.items():
         if not candidate.is_marked:
             compared_features = [
                 features,
                 *(other_features for key, (other_features, _) in shared_pictures.items() if key != candidate),
             ]
-            shared_parts = (find_shared_windows(work, other_features) for other_features in compared_features)
+            shared_parts = (
+                find_shared_windows(candidate_features, other_features) for other_features in compared_features
+            )
             earlier_marks[candidate.pk] = _to_edges(
                 locate_marks([shared_part for shared_part in shared_parts if shared_part is not None])
             )

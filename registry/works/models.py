@@ -46,7 +46,7 @@ class Work(Numbered):
     holder = models.CharField(max_length=300, blank=True, db_default="", help_text="rights holder, if not the owner")
     credit = models.CharField(max_length=300, blank=True, db_default="", help_text="credit line of the work")
     created = models.CharField(
-        max_length=40, blank=True, db_default="", help_text="date of creation, like the date above"
+        max_length=40, blank=True, db_default="", help_text="date of creation, in the format of first_publication"
     )
     author_kind = models.CharField(
         max_length=12, choices=AuthorKind.choices, default=AuthorKind.PERSON, db_default=AuthorKind.PERSON
@@ -57,7 +57,12 @@ class Work(Numbered):
     )
     metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="metadata stated by the file")
     registration = models.ForeignKey(
-        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="the first upload"
+        "LogSubmission",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="log submission of the registration",
     )
     declaration = models.ForeignKey(
         "LogSubmission",
@@ -65,19 +70,21 @@ class Work(Numbered):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="digest of the current declaration",
+        help_text="log submission of the current declaration",
     )
     words = models.GeneratedField(
         expression=Lower(_SEARCHED_TEXT),
         output_field=models.TextField(),
         db_persist=True,
-        help_text="picture that is searched for",
+        help_text="lower-case text for searches",
     )
     source_name = models.CharField(max_length=300, blank=True, help_text="name of the registered file")
     low_information = models.JSONField(default=list, blank=True, help_text="reasons why its matches are never certain")
     registered_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
-    opened_at = models.DateTimeField(null=True, blank=True, help_text="time since when its public page is visible")
+    opened_at = models.DateTimeField(
+        null=True, blank=True, help_text="time since which its public page has been visible"
+    )
     public_name = models.CharField(
         max_length=16, null=True, blank=True, unique=True, help_text="identifier in the page's URL"
     )
@@ -116,7 +123,9 @@ class WorkPicture(Claimable):
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
     role = models.CharField(max_length=8, choices=PictureRole.choices, default=PictureRole.MASTER)
-    captions = models.JSONField(default=list, blank=True, help_text="masked rectangles, as shares of the size: edges")
+    captions = models.JSONField(
+        default=list, blank=True, help_text="edges of masked rectangles, as fractions of width and height"
+    )
     marks = models.JSONField(
         default=list, blank=True, help_text="masked rectangles that other works of the owner show as well"
     )
@@ -197,7 +206,7 @@ class WorkRelation(models.Model):
 
 
 class Licence(Numbered):
-    """A permitted use: works, licensee, place, period and reason."""
+    """A permitted use: works, licensee, site, period and reason."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="licences")
     licensee = models.CharField(max_length=300)
@@ -242,7 +251,7 @@ class ColumnMapping(models.Model):
 
 
 class OwnershipRemark(models.Model):
-    """An ownership warning that a member should review before enforcing the work. It has no other effect."""
+    """An ownership warning that a member should review before enforcing rights in the work. It has no other effect."""
 
     class Kind(models.TextChoices):
         """Type of an ownership warning."""
@@ -313,9 +322,9 @@ class BulkEdit(Numbered, Claimable):
     what = models.CharField(max_length=20, help_text="a field of the declaration; put or take for a collection")
     value = models.TextField(blank=True, help_text="new value of the field; name of the collection")
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
-    works = ArrayField(models.BigIntegerField(), default=list, help_text="numbers of the selected works, in order")
+    works = ArrayField(models.BigIntegerField(), default=list, help_text="primary keys of the selected works, in order")
     looked_at = models.PositiveIntegerField(default=0, help_text="number of processed works")
-    changed = models.PositiveIntegerField(default=0, help_text="number of processed works that already had the value")
+    changed = models.PositiveIntegerField(default=0, help_text="number of works that were changed")
 
     class Meta(Numbered.Meta):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
@@ -351,8 +360,10 @@ class Upload(Numbered):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
     announced = models.PositiveIntegerField(default=0, help_text="number of files announced by the sender")
-    author = models.CharField(max_length=300, blank=True, help_text="declaration for all files that nothing else names")
-    rights_statement = models.TextField(blank=True, help_text="declaration, likewise")
+    author = models.CharField(
+        max_length=300, blank=True, help_text="author of files for which neither the table nor the metadata names one"
+    )
+    rights_statement = models.TextField(blank=True, help_text="rights statement, likewise")
     reads_metadata = models.BooleanField(default=True, help_text="missing values are read from the files")
     table_name = models.CharField(max_length=300, blank=True)
     started_by = models.CharField(max_length=300)
@@ -421,7 +432,7 @@ class LedgerChange(Claimable):
     at = models.DateTimeField()
     by = models.CharField(max_length=300, blank=True)
     reason = models.TextField(blank=True)
-    before = models.JSONField(default=dict, blank=True, help_text="the text of a changed licence before the change")
+    before = models.JSONField(default=dict, blank=True, help_text="terms of a licence before the change")
     looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was processed")
 
     class Meta:

@@ -99,27 +99,27 @@ def assess_terms(work: Work) -> tuple[TermResult, ...]:
 
 def find_warnings(work: Work) -> dict[str, dict[str, Any]]:
     """Return warnings about the declaration, by the kind of remark."""
-    remarks: dict[str, dict[str, Any]] = {}
+    warnings: dict[str, dict[str, Any]] = {}
     own_names = [work.author, work.holder, work.owner.name, work.credit]
     file_values = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
     mismatches = {name: text for name, text in file_values.items() if text and not is_any_name(text, own_names)}
     if mismatches:
-        remarks[Kind.CREDIT] = {"stated": mismatches}
+        warnings[Kind.CREDIT] = {"stated": mismatches}
     manifest: Mapping[str, Any] = work.metadata.get("manifest", {})
     other_authors = [name for name in manifest.get("authors", []) if not is_any_name(name, own_names)]
     if other_authors:
-        remarks[Kind.MANIFEST] = {"stated": other_authors, "standing": manifest.get("standing", "")}
-    expired_countries = [result.country for result in assess_terms(work) if result.standing == TermStatus.EXPIRED]
+        warnings[Kind.MANIFEST] = {"stated": other_authors, "standing": manifest.get("standing", "")}
+    expired_countries = [result.country for result in assess_terms(work) if result.status == TermStatus.EXPIRED]
     if expired_countries:
-        remarks[Kind.TERM] = {"countries": expired_countries}
+        warnings[Kind.TERM] = {"countries": expired_countries}
     texts = {"rights_statement": work.rights_statement}
     texts |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
     dedications = {
         name: text for name, text in texts.items() if _DEDICATION.search(text) and not _NEGATED_DEDICATION.search(text)
     }
     if dedications:
-        remarks[Kind.DEDICATION] = {"stated": dedications}
-    return remarks
+        warnings[Kind.DEDICATION] = {"stated": dedications}
+    return warnings
 
 
 def list_warnings(work: Work) -> Warnings:

@@ -1,4 +1,4 @@
-"""Works that owners make public. Opening and closing a work adds a log entry."""
+"""Works that owners make public. Publishing and unpublishing a work adds a log entry."""
 
 import secrets
 from contextlib import suppress
@@ -23,14 +23,14 @@ from registry.services.addresses import build_absolute_url
 from registry.services.services import Services
 from registry.works.models import Work
 
-MAX_CONTACT = 300
+MAX_CONTACT_LENGTH = 300
 URL_SCHEMES = {"http", "https"}
 
 
 def publish_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
-    """Make a work public, with a contact for licences: a web address, an e-mail address, or none.
+    """Make a work public, with a contact for licences: a web address, an email address, or none.
 
-    A work that is opened again keeps its URL. The ISCC of each registered file is computed if missing; a file that
+    A work that is published again keeps its URL. The ISCC of each registered file is computed if missing; a file that
     is no longer stored or cannot be decoded has none.
 
     Raises:
@@ -54,7 +54,7 @@ def publish_work(services: Services, work: Work, *, contact: str, by: str) -> Wo
             return row
         name = row.public_name or secrets.token_hex(8)
         update_row(row, public_name=name, opened_at=now(), licence_contact=contact)
-        _log_change(row, is_open=True, by=by)
+        _log_change(row, is_public=True, by=by)
     return row
 
 
@@ -65,28 +65,28 @@ def unpublish_work(work: Work, *, by: str) -> None:
         if row.opened_at is None:
             return
         update_row(row, opened_at=None)
-        _log_change(row, is_open=False, by=by)
+        _log_change(row, is_public=False, by=by)
 
 
 def find_public_work(name: str) -> Work | None:
-    """Return the open work with this public name; ``None`` if it is closed, removed or unknown."""
+    """Return the public work with this public name; ``None`` if it is no longer public, removed or unknown."""
     return list_public_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
 def get_public_url(config: Config, work: Work) -> str | None:
-    """Return the absolute URL of a work's public page; ``None`` if it is not open."""
-    is_open = work.opened_at is not None and work.removed_at is None
-    return build_absolute_url(config, f"/id/{work.public_name}/") if is_open else None
+    """Return the absolute URL of a work's public page; ``None`` if the work is not public."""
+    is_public = work.opened_at is not None and work.removed_at is None
+    return build_absolute_url(config, f"/id/{work.public_name}/") if is_public else None
 
 
 def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
-    """Return all public data of an opened work: schema.org's ImageObject as JSON-LD, with an extension.
+    """Return all public data of a public work: schema.org's ImageObject as JSON-LD, with an extension.
 
     ``exhibit`` contains data for which schema.org has no terms: registrations at offices, the registered files with
     digests and ISCC, other claims to the picture, and the log entry with its salted commitment once it has a number.
     """
     page = get_public_url(config, work)
-    address = URLValidator(schemes=list(URL_SCHEMES))
+    url_validator = URLValidator(schemes=list(URL_SCHEMES))
     pictures = work.work_pictures.select_related("picture").order_by("pk")
     entry = getattr(work.registration, "entry", None)
     files = [{"sha256": str(row.digest), **({"iscc": row.iscc} if row.iscc else {})} for row in pictures]
@@ -104,7 +104,7 @@ def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
         "acquireLicensePage": work.licence_contact
-        if is_accepted(address, work.licence_contact, ValidationError)
+        if is_accepted(url_validator, work.licence_contact, ValidationError)
         else None,
         "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
@@ -136,7 +136,7 @@ def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
 
 
 def list_other_claims(work: Work) -> QuerySet[Work]:
-    """Return other owners' open works with the same or nearly the same picture, earliest registration first."""
+    """Return other owners' public works with the same or nearly the same picture, earliest registration first."""
     claims = list_public_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
     return claims.exclude(owner=work.owner_id).select_related("owner").order_by("registered_at", "pk").distinct()
 
@@ -146,7 +146,7 @@ def normalise_contact(contact: str) -> str:
     contact = contact.strip()
     validators = (URLValidator(schemes=list(URL_SCHEMES)), EmailValidator())
     is_valid = any(is_accepted(validator, contact, ValidationError) for validator in validators)
-    if contact and (len(contact) > MAX_CONTACT or not is_valid):
+    if contact and (len(contact) > MAX_CONTACT_LENGTH or not is_valid):
         sentence = Sentence("The contact is neither a web address nor an email address.")
         raise RefusedError(sentence, reason="contact")
     return contact
@@ -158,8 +158,8 @@ def _get_creator_type(work: Work) -> str:
     )
 
 
-def _log_change(work: Work, *, is_open: bool, by: str) -> None:
-    opening = {"owner": work.owner.slug, "work": work.number, "public": is_open}
+def _log_change(work: Work, *, is_public: bool, by: str) -> None:
+    opening = {"owner": work.owner.slug, "work": work.number, "public": is_public}
     submit_entry(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
 
 

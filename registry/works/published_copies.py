@@ -46,10 +46,12 @@ def find_marked_copies(owner: Owner, pairs: Mapping[str, Callable[[], Pair | Non
 
     ``pairs`` maps the digest of each registered picture that the picture shows to a function that returns the pair.
     """
-    marks = _find_log_entries(owner, "marked", picture__in=list(pairs))
-    pictures = {details["picture"] for _, details in marks}
+    log_entries = _find_log_entries(owner, "marked", picture__in=list(pairs))
+    pictures = {details["picture"] for _, details in log_entries}
     cells = {digest: compare_cells(pair) for digest in pictures if (pair := pairs[digest]())}
-    candidates = [(row, details, cells[details["picture"]]) for row, details in marks if details["picture"] in cells]
+    candidates = [
+        (row, details, cells[details["picture"]]) for row, details in log_entries if details["picture"] in cells
+    ]
     copies = [
         PublishedCopy(details["work"], to_registration(row), recipient=details["for"], chance=probability)
         for row, details, cell in candidates

@@ -33,10 +33,10 @@ def find_manifests(bodies: Mapping[str, bytes], limit: int) -> list[ManifestMatc
         same_bytes |= Q(**{name: bodies[name]})
     matches = [
         ManifestMatch(name, 100)
-        for name in _list_open_copies().filter(same_bytes).values_list("manifest", flat=True)[:limit]
+        for name in _list_public_copies().filter(same_bytes).values_list("manifest", flat=True)[:limit]
     ]
     if content := bodies.get("content"):
-        rows = _list_open_copies().filter(work_picture__picture__low_information=[]).exclude(same_bytes)
+        rows = _list_public_copies().filter(work_picture__picture__low_information=[]).exclude(same_bytes)
         distance = RawSQL(_DISTANCE, [content.hex()])  # noqa: S611 - contains only constant text
         similar_copies = rows.annotate(apart=distance).filter(apart__lte=MAX_DISTANCE)
         nearest_copies = similar_copies.order_by("apart", "pk").values_list("manifest", F("apart"))[
@@ -48,9 +48,9 @@ def find_manifests(bodies: Mapping[str, bytes], limit: int) -> list[ManifestMatc
 
 def load_manifest_store(manifest: str) -> bytes | None:
     """Return the manifest store that contains this manifest; ``None`` if its work is not public."""
-    row = _list_open_copies().filter(manifest=manifest).only("store").first()
+    row = _list_public_copies().filter(manifest=manifest).only("store").first()
     return None if row is None else bytes(row.store)
 
 
-def _list_open_copies() -> QuerySet[SignedCopy]:
+def _list_public_copies() -> QuerySet[SignedCopy]:
     return SignedCopy.objects.filter(work_picture__work__in=list_public_works())

@@ -1,7 +1,7 @@
 """User-supplied tables: CSV in the usual encodings and with the usual separators, and XLSX.
 
-A table's size is limited and is checked before it is unpacked. Ambiguous input is rejected with a hint how to save the
-table, since a wrong guess could change a name without notice.
+A table's size is limited and is checked before it is unpacked. Ambiguous input is rejected with a hint on how to save
+the table, since a wrong guess could change a name without anyone noticing.
 """
 
 import io
@@ -131,7 +131,7 @@ class ParsedTable(Generic[Row]):
             skips_invalid: Skip invalid rows. Otherwise they are an error.
 
         Raises:
-            WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
+            InvalidRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
             InvalidRequestError: The table has no rows.
         """
         errors = sorted(self.errors, key=lambda row: row[0])
@@ -162,7 +162,7 @@ def read_lines(
     return [row for _line, row in table.rows]
 
 
-def read_table(  # noqa: PLR0913 - each is named at the call, and four of them are seldom given
+def read_table(  # noqa: PLR0913 - keyword-only; most are rarely used
     name: str,
     data: bytes,
     columns: Mapping[str, int],
@@ -329,22 +329,24 @@ def _assign_columns(
     names = names if chosen_columns is None else list(chosen_columns)
     assigned_columns = ["" if is_ignored(cell) else column for cell, column in zip(cells, names, strict=True)]
     hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
-    unknown = [
+    unknown_headings = [
         cell
         for cell, column in zip(cells, assigned_columns, strict=True)
         if column not in columns and (chosen_columns is None or column) and not is_ignored(cell)
     ]
     assigned_columns = [column if column in columns else "" for column in assigned_columns]
-    if unknown:
+    if unknown_headings:
         text = _("%(name)s has an unknown column “%(column)s”.")
-        raise InvalidRequestError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "column": unknown_headings[0][:100]}, hint=hint)
     if required not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
         raise InvalidRequestError(text % {"name": name, "column": required}, hint=hint)
-    duplicate = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
-    if duplicate is not None:
+    duplicate_column = next(
+        (column for column in assigned_columns if column and assigned_columns.count(column) > 1), None
+    )
+    if duplicate_column is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
-        raise InvalidRequestError(text % {"name": name, "column": duplicate}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "column": duplicate_column}, hint=hint)
     return assigned_columns
 
 
@@ -389,7 +391,7 @@ def _decode_csv(
             io.BytesIO(data),
             is_heading=is_known_heading,
             starts_row=starts_with_name,
-            sample=MAX_BYTES,
+            sample_bytes=MAX_BYTES,
             encoding=encoding,
         )
     except RefusedError as error:

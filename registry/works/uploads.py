@@ -42,7 +42,7 @@ _REFUSED_FILTER = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAIL
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
+class DeclarationDefaults:
     """Defaults for the declarations of an upload's files, used where the table and the metadata have no value."""
 
     author: str = ""
@@ -104,7 +104,7 @@ class Progress:
 
 def start_upload(
     owner: Owner,
-    declaration: Declaration,
+    declaration: DeclarationDefaults,
     *,
     by: str,
     table: WorksTable | None,
@@ -300,13 +300,13 @@ def _store_files(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         arrived_files = {(row.name, row.digest) for row in rows}
-        for earlier_files in upload.files.filter(_REFUSED_FILTER, name__in=names):  # The file may be accepted now.
+        for earlier_file in upload.files.filter(_REFUSED_FILTER, name__in=names):  # The file may be accepted now.
             if (
-                (earlier_files.name, earlier_files.digest) not in arrived_files
-                or earlier_files.reason in RETRYABLE_REASONS
-                or earlier_files.state == StepState.FAILED
+                (earlier_file.name, earlier_file.digest) not in arrived_files
+                or earlier_file.reason in RETRYABLE_REASONS
+                or earlier_file.state == StepState.FAILED
             ):
-                earlier_files.delete()
+                earlier_file.delete()
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         pending_files = upload.files.filter(name__in=names, state=StepState.QUEUED)
         return sorted(pending_files.values_list("pk", flat=True))

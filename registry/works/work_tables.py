@@ -75,7 +75,7 @@ def parse_works_table(
     Raises:
         EncodingError: The encoding is uncertain, and the user has not chosen one.
         HeadingsError: The headings cannot be interpreted.
-        WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
+        InvalidRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
         InvalidRequestError: As raised by :func:`registry.works.spreadsheets.read_table`.
     """
     rows: dict[str, int] = {}
@@ -109,7 +109,7 @@ def to_row(file: str, declaration: DeclaredWork) -> dict[str, Any]:
 
 
 def normalise_name(name: str) -> str:
-    """Normalize a file name: composed, printable characters, slashes as separators; only the end of a long name."""
+    """Normalise a file name: composed, printable characters, slashes as separators; long names lose their start."""
     composed_name = unicodedata.normalize("NFC", name).replace("\\", "/")  # macOS decomposes them
     printable_name = "".join(char for char in composed_name if char.isprintable())
     return printable_name.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
@@ -154,19 +154,19 @@ def to_iso_date(text: str, order: str = "") -> str:
     """Convert a date (a year, a month or a day) to ISO 8601. Return an empty string if it is invalid.
 
     Dates can start with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``), or end with it, as days
-    do. With points, the day comes first (``31.5.2024``). With other separators, a number above 12 or ``order`` (one of
+    do. With dots, the day comes first (``31.5.2024``). With other separators, a number above 12 or ``order`` (one of
     :data:`DAY_ORDERS`) decides; without either, 01/02/2026 is invalid. The time of day is dropped.
     """
-    plain = _TIME_OF_DAY.sub("", text)
-    if (date_match := _DATE_ENDING_IN_YEAR.fullmatch(plain)) is not None:
+    date_text = _TIME_OF_DAY.sub("", text)
+    if (date_match := _DATE_ENDING_IN_YEAR.fullmatch(date_text)) is not None:
         return _to_iso_day(
             date_match[4], *_order_month_and_day(int(date_match[1]), int(date_match[3]), date_match[2], order)
         )
-    match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
+    match = next((match for pattern in _DATES if (match := pattern.fullmatch(date_text))), None)
     if match is None:
         return ""
     year, separator, month, day = match.groups()
-    if day is None and (plain != text or separator in {".", ":"}):  # spreadsheets turn 2024.10 into 2024.1
+    if day is None and (date_text != text or separator in {".", ":"}):  # spreadsheets turn 2024.10 into 2024.1
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
     return iso if is_accepted(date.fromisoformat, (iso + "-01-01")[:10]) else ""

@@ -89,8 +89,8 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
     _check_package(name, data)
     data = _run_guarded(name, lambda: _make_readable(data))
     deadline = thread_time() + MAX_SECONDS
-    values = _load_workbook(name, data, deadline, uses_computed_values=True)
-    titles = [sheet.title for sheet in _run_guarded(name, lambda: _list_used_sheets(name, values, deadline))]
+    workbook = _load_workbook(name, data, deadline, uses_computed_values=True)
+    titles = [sheet.title for sheet in _run_guarded(name, lambda: _list_used_sheets(name, workbook, deadline))]
     if not titles:
         return OpenedSheet("", (), iter(()))
     return OpenedSheet(
@@ -234,7 +234,7 @@ def _check_row_order(name: str, text: bytes) -> None:
 
 def _read_part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
     with zipfile.ZipFile(io.BytesIO(data)) as package:
-        return package.read(sheet._worksheet_path)  # noqa: SLF001 - the only place that has it
+        return package.read(sheet._worksheet_path)  # noqa: SLF001 - openpyxl has no public name for it
 
 
 def _make_readable(data: bytes) -> bytes:
@@ -303,7 +303,7 @@ def _load_workbook(name: str, data: bytes, deadline: float, *, uses_computed_val
 def _run_guarded(name: str, function: Callable[[], T]) -> T:
     """Return the result of ``function``.
 
-    Any error that openpyxl raises for a malformed file becomes a ``InvalidRequestError``.
+    Any error that openpyxl raises for a malformed file becomes an ``InvalidRequestError``.
     """
     try:
         with warnings.catch_warnings():

@@ -13,7 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from desk.cli.main import main
 from tests import CHECKOUT
 

@@ -68,7 +68,7 @@ class Scene:
         self.capture.started_at = self.capture.finished_at = now()
         self.capture.save()
         add_licences(self.studio, [NewLicence("A", domain="other.example")])
-        upload = uploads.start_upload(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
+        upload = uploads.start_upload(self.studio, uploads.DeclarationDefaults(), by="Ann", table=None, announced=1)
         uploads.receive_files(inline.services, upload, [uploads.SentFile("a.jpg", len(data), lambda: data)])
         notice_fields = {
             "kind": "dmca",

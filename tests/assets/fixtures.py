@@ -11,7 +11,7 @@ import pytest
 from django.utils import translation
 from numpy.typing import NDArray
 
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features

@@ -108,4 +108,4 @@ def answer_open_points(studio_owner: Owner, text: str) -> None:
     """Answer every open point of the claim check of the owner's cases."""
     for number, claim_check in check_cases(list(studio_owner.cases.all())).items():
         for point in claim_check.points:
-            save_answer(studio_owner.cases.get(number=number), point.kind, point.mark, text, by="ann")
+            save_answer(studio_owner.cases.get(number=number), point.kind, point.version_digest, text, by="ann")

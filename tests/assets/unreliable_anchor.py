@@ -13,7 +13,7 @@ from exhibit.ports import Receipt, ReceiptState
 class UnreliableAnchor:
     """A timestamp service that responds or fails as ``mood`` says."""
 
-    kind, development, qualified, patience = "rfc3161", False, "2026-11-01", timedelta(minutes=10)
+    kind, development, qualified, retry_interval = "rfc3161", False, "2026-11-01", timedelta(minutes=10)
 
     def __init__(self, name: str = "moody") -> None:
         self.name = name

@@ -155,16 +155,16 @@ def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:
         ("/sign-in/", "the site"),
         ("/o/studio/works/add", "the site"),
         ("/api/v1/owners/studio/works", "the API"),
-        ("/api/v1/edge/leases", "results of contributors"),
+        ("/api/v1/edge/leases", "contributor results"),
         ("/api/v1/id", "owner lookup"),
         ("/api/v1/identify", "the API"),
         ("/id/", "owner lookup"),
         ("/id/0123/", "links and public pages"),
         ("/d/token/file", "links and public pages"),
-        ("/c2pa/matches/byContent", "pictures for soft bindings"),
-        ("/witness/add-checkpoint", "heads of logs"),
-        ("/n/token", "answers to notices"),
-        ("/n/token/3.jpg", "pictures of notices"),
+        ("/c2pa/matches/byContent", "soft binding queries"),
+        ("/witness/add-checkpoint", "log checkpoints"),
+        ("/n/token", "replies to notices"),
+        ("/n/token/3.jpg", "pictures in notices"),
     ],
 )
 def test_each_url_has_one_endpoint(path: str, name: str) -> None:
@@ -182,5 +182,5 @@ def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
 def test_reference_lists_every_access_class() -> None:
     rows = {door.name: site_limits.format_row(door) for door in ACCESS_CLASSES}
     assert all(f"| {' | '.join(row)} |" in site_limits.page() for row in rows.values())
-    assert rows["answers to notices"][1:] == ("the link of a notice", "1 MiB", "61 MiB", "30 a minute")
-    assert rows["calls of partners"][3:] == ("–", "–")
+    assert rows["replies to notices"][1:] == ("the reply link in a notice", "1 MiB", "61 MiB", "30 a minute")
+    assert rows["partner requests"][3:] == ("–", "–")

@@ -34,7 +34,7 @@ def test_capture_with_blocked_bytes_stores_no_blocked_file(services: SyncRunner,
     assert capture.sentence.endswith(
         "A file of this page is on the operator's blocklist. Files that contain or show it were not stored."
     )
-    assert {file["role"] for file in capture.kept} == {"network", "page"}
+    assert {file["role"] for file in capture.stored_files} == {"network", "page"}
     assert not any(bad in path.read_bytes() for path in services.services.config.data_dir.rglob("*") if path.is_file())
 
 
@@ -46,7 +46,7 @@ def test_capture_containing_other_blocked_picture_is_not_stored(services: SyncRu
     register(services.services, studio, photograph(1))
     create_watch(studio, shop.url())
     services.run_until_idle()
-    assert {file["role"] for file in Capture.objects.get().kept} == {"network", "captured-image"}
+    assert {file["role"] for file in Capture.objects.get().stored_files} == {"network", "captured-image"}
     assert not find_files_with(services, EMBEDDED_PICTURE)
 
 

@@ -57,7 +57,7 @@ def test_concurrent_decision_does_not_overwrite_the_first_members_decision(inlin
         lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "Cleo")),
         by_ann,
     )
-    assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
+    assert (outcome.is_applied, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 
 
 def test_undo_keeps_concurrent_decisions_of_other_members(inline: SyncRunner, studio: Owner) -> None:
@@ -69,4 +69,4 @@ def test_undo_keeps_concurrent_decisions_of_other_members(inline: SyncRunner, st
         lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.UNDO, "Ben")),
         by_ann,
     )
-    assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
+    assert (outcome.is_applied, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")

@@ -193,7 +193,9 @@ def find_operations(method: str, path: str) -> list[Operation]:
 def check_fields(words: list[str]) -> None:
     """Verify that the operation in a command has the fields that the command sends."""
     operations = find_operations(words[0], words[1])
-    known = {name for operation in operations for name in (*operation.asks, *operation.form, *operation.json)}
+    known = {
+        name for operation in operations for name in (*operation.query_parameters, *operation.form, *operation.json)
+    }
     for option, value in pairwise(words):
         if option == "--field":
             assert value.partition("=")[0] in known, f"{words[0]} {words[1]} has no field {value}"

@@ -55,7 +55,9 @@ def pair(inline: SyncRunner, s3: S3, tmp_path: Path) -> Pair:
 def upload_photographs(machine: SyncRunner, *numbers: int) -> Upload:
     """Upload photographs to one machine."""
     files = [uploads.SentFile(f"{n}.jpg", len(data := photograph(n)), lambda data=data: data) for n in numbers]  # type: ignore[misc]
-    upload = uploads.start_upload(owner("studio"), uploads.Declaration(), by="ann", table=None, announced=len(files))
+    upload = uploads.start_upload(
+        owner("studio"), uploads.DeclarationDefaults(), by="ann", table=None, announced=len(files)
+    )
     uploads.receive_files(machine.services, upload, files)
     uploads.close_upload(upload)
     return upload

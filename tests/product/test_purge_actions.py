@@ -246,7 +246,7 @@ def _recapture(world: ActionScene, deed: Action) -> None:
     visit = world.case.captures.get(number=2)
     assert (visit.state, visit.outcome) == ("done", "captured")
     is_withheld = deed.illegal is not None and deed.visits == 2
-    assert (len(visit.kept) < len(visit.files)) is is_withheld
+    assert (len(visit.stored_files) < len(visit.files)) is is_withheld
     assert ("contain or show it were not stored" in visit.sentence) is is_withheld
     assert deed.illegal is None or len(find_files_with(world.inline, deed.illegal)) <= len(before)
 

@@ -261,7 +261,7 @@ def test_denied_host_is_not_captured(inline: SyncRunner) -> None:
 class SilentAnchor:
     """A timestamp service that never responds."""
 
-    kind, name, development, qualified, patience = "rfc3161", "silent", False, "", timedelta(minutes=10)
+    kind, name, development, qualified, retry_interval = "rfc3161", "silent", False, "", timedelta(minutes=10)
 
     def __init__(self) -> None:
         self.submissions = 0
@@ -289,5 +289,5 @@ def test_incompatible_vectors_are_refused(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), photograph(0))
     clear_cached_spaces()
     other = replace(PHASH, parameters=(("grey", "mean of the channels"),))
-    with pytest.raises(InvalidRequestError, match="other parameters"):
+    with pytest.raises(InvalidRequestError, match="different parameters"):
         get_space_id(other)

@@ -117,7 +117,7 @@ def test_requested_report_skips_the_crawl_queue_and_keeps_request_id(stack: Stac
 def test_uploads_are_registered_while_crawls_and_searches_are_running(stack: Stack) -> None:
     gallery = owner("gallery")
     with keep_busy(stack, "worker-background"):
-        upload = uploads.start_upload(gallery, uploads.Declaration(), by="Ann", table=None, announced=12)
+        upload = uploads.start_upload(gallery, uploads.DeclarationDefaults(), by="Ann", table=None, announced=12)
         sent = [photograph(seed) for seed in range(500, 512)]
         files = [uploads.SentFile(f"{place}.jpg", len(data), partial(bytes, data)) for place, data in enumerate(sent)]
         uploads.receive_files(stack.services, upload, files)

@@ -25,18 +25,20 @@ def page() -> str:
     scopes = format_table(
         ("Scope", "Permits"), [(f"`{scope.value}`", scope_descriptions.get(scope.name, "?")) for scope in Scope]
     )
-    parts, last_subject = [INTRODUCTION, f"## Scopes\n\nScopes of API tokens.\n\n{scopes}"], ""
+    parts, last_tag = [INTRODUCTION, f"## Scopes\n\nScopes of API tokens.\n\n{scopes}"], ""
     for operation in operations:
-        if operation.subject != last_subject:
-            parts.append(f"## {operation.subject.capitalize()}\n")
-            last_subject = operation.subject
-        parameters = f"\nTakes {operation.takes}.\n" if operation.takes else ""
-        parts.append(f"### {operation.name}\n\n`{operation.address}`, {operation.needs}\n")
-        parts.append(f"{operation.words}\n{parameters}{_format_table(operation.fields)}\n{operation.answers}\n")
+        if operation.tag != last_tag:
+            parts.append(f"## {operation.tag.capitalize()}\n")
+            last_tag = operation.tag
+        parameters = f"\nTakes {operation.body_type}.\n" if operation.body_type else ""
+        parts.append(f"### {operation.name}\n\n`{operation.address}`, {operation.required_scope}\n")
+        parts.append(f"{operation.description}\n{parameters}{_format_table(operation.fields)}\n{operation.responses}\n")
     parts.append("## Schemas\n")
     parts += [
-        f"### {operation.name}\n\n{operation.words}\n{_format_table(operation.fields)}".replace("\n ", "\n")
-        for operation in schemas
+        f"### {schema_entry.name}\n\n{schema_entry.description}\n{_format_table(schema_entry.fields)}".replace(
+            "\n ", "\n"
+        )
+        for schema_entry in schemas
     ]
     return "\n".join(parts).rstrip() + "\n"
 

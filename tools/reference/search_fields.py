@@ -40,7 +40,7 @@ def page() -> str:
         volume = f"{service.pace.pages} × {service.pace.size}, {service.pace.seconds:g} s apart"
         description, costs = (text.replace("|", "\\|") for text in (service.about, service.conditions.costs))
         key = f"`{service.key_form}` ({service.keys})" if service.key_form else "none"
-        rows.append((f"`{path.stem}`", service.takes, description, key, volume, costs, service.conditions.terms))
+        rows.append((f"`{path.stem}`", service.query_kind, description, key, volume, costs, service.conditions.terms))
     headings = ("Service", "Receives", "Description", "Key", "Pages × results", "Costs", "Terms")
     parts = (
         format_field_table(SearchService, "The mapping"),

@@ -103,24 +103,35 @@ def _write_backup(
 ) -> BackupDescription:
     made_at, data_dir = format_rfc3339(now()), services.config.data_dir
     with tempfile.TemporaryDirectory(dir=target.parent_folder, prefix=_PARTIAL_PREFIX) as folder:
-        draft, digest_list = Path(folder) / "draft", Path(folder) / "listed"
+        temporary_file, digest_list = Path(folder) / "draft", Path(folder) / "listed"
         report("Dumping the database.")
-        log, database = _dump_rows(services, draft)
-        rows = _add_file(target, draft, "database-", ".dump")
+        log, database = _dump_rows(services, temporary_file)
+        rows = _add_file(target, temporary_file, "database-", ".dump")
         files, excluded_names = _list_files(services.config, keys=keys)
         parts = []
         for path in files:
             relative_path, mode = path.relative_to(data_dir).as_posix(), path.stat().st_mode & 0o777
-            shutil.copyfile(path, draft)
+            shutil.copyfile(path, temporary_file)
             parts.append(
-                replace(_add_file(target, draft, f"{FILES_PREFIX}{relative_path}-"), mode=mode, path=relative_path)
+                replace(
+                    _add_file(target, temporary_file, f"{FILES_PREFIX}{relative_path}-"), mode=mode, path=relative_path
+                )
             )
         report("Copying the files.")
-        count, damaged = _copy_blobs(services.blobs, target, draft, digest_list)
+        count, damaged_digests = _copy_blobs(services.blobs, target, temporary_file, digest_list)
         report(f"{count:,} pictures and other files copied.")
         list_part = _add_file(target, digest_list, "blobs-", ".txt")
     return BackupDescription(
-        made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(excluded_names), database, tuple(damaged)
+        made_at,
+        __version__,
+        rows,
+        list_part,
+        count,
+        tuple(parts),
+        log,
+        tuple(excluded_names),
+        database,
+        tuple(damaged_digests),
     )
 
 
@@ -150,7 +161,7 @@ def _list_files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     Files in the data folder are included if they cannot be generated again. Secrets outside the data folder, and other
     files outside it that the settings name, are excluded.
     """
-    referenced = [
+    referenced_files = [
         path for anchor in config.anchors for name in KEY_FILE_ATTRIBUTES if (path := getattr(anchor, name, None))
     ]
     pair_files = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
@@ -159,20 +170,24 @@ def _list_files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
         config.data_dir / FILE_NAME,
         config.data_dir / JOINED_COUNTS_NAME,
         *list_own_mappings(config),
-        *referenced,
+        *referenced_files,
         *pair_files,
     ]
     candidates += sorted(path for path in secrets.rglob("*") if path.name not in _EXCLUDED_SECRETS)
-    included = [path for path in dict.fromkeys(candidates) if path.is_relative_to(config.data_dir) and path.is_file()]
+    included_files = [
+        path for path in dict.fromkeys(candidates) if path.is_relative_to(config.data_dir) and path.is_file()
+    ]
     if not keys:
-        included = [path for path in included if not path.is_relative_to(secrets)]
+        included_files = [path for path in included_files if not path.is_relative_to(secrets)]
     mounted_secrets = [path for path in list_mounted_secrets(config) if path.name not in _EXCLUDED_SECRETS]
-    excluded_names = [str(path) for path in dict.fromkeys([*referenced, *mounted_secrets]) if path not in included]
-    return included, excluded_names if keys else [*excluded_names, "secrets/"]
+    excluded_names = [
+        str(path) for path in dict.fromkeys([*referenced_files, *mounted_secrets]) if path not in included_files
+    ]
+    return included_files, excluded_names if keys else [*excluded_names, "secrets/"]
 
 
 def _copy_blobs(
-    blobs: BlobStore, target: "_FolderTarget | _TarTarget", draft: Path, list_path: Path
+    blobs: BlobStore, target: "_FolderTarget | _TarTarget", temporary_file: Path, list_path: Path
 ) -> tuple[int, list[str]]:
     """Copy all blobs and list their digests. Blobs that expire in the meantime are left out.
 
@@ -181,33 +196,33 @@ def _copy_blobs(
     Returns:
         The number of copied blobs, and the digests of blobs that are damaged in both places.
     """
-    count, damaged = 0, []
+    count, damaged_digests = 0, []
     with list_path.open("w", encoding="ascii") as file:
         for digest in sorted(blobs, key=attrgetter("hex")):
             name = format_blob_name(digest.hex)
             sources = (_read_blob(blobs, digest), target.read_previous(name))
             try:
                 is_stored = target.has_file(name, digest.hex)
-                is_intact = is_stored or any(_copy_and_verify(source, digest, draft) for source in sources)
+                is_intact = is_stored or any(_copy_and_verify(source, digest, temporary_file) for source in sources)
             except NotFoundError:
                 continue
             if not is_intact:
-                damaged.append(digest.hex)
+                damaged_digests.append(digest.hex)
                 continue
             if not is_stored:
-                target.move_file(draft, name)
+                target.move_file(temporary_file, name)
             file.write(f"{digest.hex}\n")
             count += 1
-    return count, damaged
+    return count, damaged_digests
 
 
 def _copy_and_verify(source: Iterable[bytes], digest: Digest, destination: Path) -> bool:
     """Write the chunks to a file; return True if their digest matches."""
     hasher = sha256()
     with destination.open("wb") as file:
-        for piece in source:
-            hasher.update(piece)
-            file.write(piece)
+        for chunk in source:
+            hasher.update(chunk)
+            file.write(chunk)
     return hasher.digest() == digest.raw
 
 

@@ -28,7 +28,7 @@ BLOBS_PREFIX, FILES_PREFIX = "blobs/", "files/"
 _DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 _NAME_PREFIXES = (".backup-", "database-", "blobs-", FILES_PREFIX)
 """Name prefixes by which files of a backup are recognised."""
-_NAME_BACKUP_HINT = "Enter the folder or the TAR file that `exhibit backup` wrote."
+_NAME_BACKUP_HINT = "Specify the folder or the TAR file that `exhibit backup` wrote."
 _OTHER_BACKUP_HINT = "Create another backup, or use an earlier one."
 _OTHER_FORMAT_HINT = "Restore it with that version. Backups from before version 1.0 cannot be converted."
 

@@ -68,8 +68,7 @@ def restore_backup(config: Config, backup_path: Path, report: ReportProgress) ->
     Raises:
         IntegrityError: The backup is damaged, or the restored log differs from the backup's.
         InvalidRequestError: Exhibit is running, the database has rows, the backup has another version's schema, or the
-        disk
-            is too small.
+            disk is too small.
     """
     with _hold_locks(config):
         report("Reading the backup.")
@@ -167,7 +166,7 @@ def _check_free_space(config: Config, backup_path: Path, description: BackupDesc
 
 
 def _stage_files(staging_folder: Path, backup_path: Path, description: BackupDescription) -> Path:
-    """Write dump and files into the staging folder, and check that this version can use them.
+    """Write the dump and the files into the staging folder, and check that this version can use them.
 
     Returns:
         The path of the dump.
@@ -196,8 +195,8 @@ def _stage_files(staging_folder: Path, backup_path: Path, description: BackupDes
 
 def _check_schema(dump: Path, description: BackupDescription) -> None:
     """Raise ``InvalidRequestError`` for a dump with migrations that this version does not have."""
-    if unknown := find_unknown_migrations(read_migrations(dump, "registry")):
-        schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
+    if unknown_migrations := find_unknown_migrations(read_migrations(dump, "registry")):
+        schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown_migrations[-1]})"
         hint = "Restore it with that version. Backups from before version 1.0 cannot be converted."
         raise InvalidRequestError(f"The backup has {schema}: nothing was restored.", hint=hint)
 
@@ -227,19 +226,19 @@ def _restore_files(config: Config) -> bool:
     """
     folder, has_settings_conflict = config.data_dir, False
     staging_folder = folder / STAGING_FOLDER / "files"
-    for staged in sorted(path for path in staging_folder.rglob("*") if path.is_file()):
-        path = folder / staged.relative_to(staging_folder)
+    for staged_file in sorted(path for path in staging_folder.rglob("*") if path.is_file()):
+        path = folder / staged_file.relative_to(staging_folder)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        is_different = path.exists() and Digest.from_file(path) != Digest.from_file(staged)
+        is_different = path.exists() and Digest.from_file(path) != Digest.from_file(staged_file)
         if is_different and path.suffix == ".toml":
-            staged.replace(path.with_name(path.name + ".restored"))
+            staged_file.replace(path.with_name(path.name + ".restored"))
             has_settings_conflict = True
             continue
         if is_different:
             path.replace(path.with_name(path.name + ".replaced"))
             if path.name == "log.key":  # The restored log was signed with another key.
                 get_checkpoint_store(config, get_named_objects(config)).set_aside()
-        staged.replace(path)
+        staged_file.replace(path)
     settings = folder / "exhibit.toml"
     if settings.exists() and not _is_config_usable(config):
         settings.replace(settings.with_name("exhibit.toml.restored"))
@@ -254,10 +253,10 @@ def _is_config_usable(config: Config) -> bool:
     blobs were not restored.
     """
     try:
-        loaded = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
+        loaded_config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
     except ConfigError:
         return False
-    return loaded.blobs_url == config.blobs_url
+    return loaded_config.blobs_url == config.blobs_url
 
 
 def _read_text(path: Path) -> str:
@@ -291,7 +290,9 @@ def _finish_restore(config: Config, description: BackupDescription) -> tuple[Log
     services = Services(config)
     log = get_log_state(services)
     if (log.entries, log.root) != (description.log.entries, description.log.root):
-        raise IntegrityError("The restored log differs from the log in the backup.", hint="Create another backup.")
+        raise IntegrityError(
+            "The restored log differs from the log in the backup.", hint="Create another backup, or use an earlier one."
+        )
     for _ in rebuild_indexes(services):
         pass
     return log, get_log(services).describe_signing_stop(), describe_locked_keys(services)

@@ -54,11 +54,11 @@ def _list_models(services: Services) -> Iterator[Progress]:
 
 
 def _list_local_features() -> Iterator[Progress]:
-    unmeasured = local_feature_upkeep.list_pictures_without_features()
-    missing, unreadable = unmeasured.count(), unmeasured.exclude(refusal="").count()
+    unmeasured_pictures = local_feature_upkeep.list_pictures_without_features()
+    missing_count, unreadable_count = unmeasured_pictures.count(), unmeasured_pictures.exclude(refusal="").count()
     total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
-    if missing > unreadable:
-        yield Progress("registered pictures with local features", total - missing, total - unreadable)
-    if unreadable:
+    if missing_count > unreadable_count:
+        yield Progress("registered pictures with local features", total - missing_count, total - unreadable_count)
+    if unreadable_count:
         label = "registered pictures are unreadable (restore their bytes, then: exhibit index rebuild)"
-        yield Progress(label, unreadable, total)
+        yield Progress(label, unreadable_count, total)

@@ -54,7 +54,7 @@ class Backlog:
     more: bool = False  # True if more rows are pending than were counted.
 
     @property
-    def in_all(self) -> str:
+    def pending_label(self) -> str:
         """Number of pending rows, followed by a plus sign if there are more."""
         return f"{self.waiting_rows:,}{'+' * self.more}"
 

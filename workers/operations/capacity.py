@@ -28,13 +28,13 @@ MEASURED_FILE, PRICES_FILE = (Path(__file__).with_name(name) for name in ("measu
 GIB, MILLION, MONTH_DAYS, HOUR_MS = 1 << 30, 1_000_000, 30, 3_600_000
 MAX_FOLDER_FILES = 20 * MILLION
 """Maximum number of files of a blob folder. Larger installations use a bucket, which charges for requests."""
-COST_PERIOD_DAYS = 30  # Number of days over which the steps' times are summed.
+COST_PERIOD_DAYS = 30  # Number of days over which the CPU time of the steps is added up.
 MATCH_STEP = "match"  # Step that processes every found image once. Costs are per row of it.
 MIN_PICTURES = 100  # Minimum number of images for an estimate per million.
-ENOUGH, ENOUGH_ON_DISK = 1_000, 10_000
-"""Minimum number of images, works or cases from which a mean of this installation replaces the shipped one.
+MIN_SAMPLES, MIN_DISK_SAMPLES = 1_000, 10_000
+"""Minimum sample sizes (images, works or cases) for replacing a shipped mean with the mean of this installation.
 
-The second is for files and tables, whose size per row is larger at the beginning.
+The second applies to the sizes of files and tables, which are larger per row while they contain few rows.
 """
 PositiveNumber = Annotated[float, Field(gt=0, lt=math.inf)]
 Price = Annotated[float, Field(ge=0, lt=math.inf)]
@@ -355,12 +355,12 @@ def load_local_laws(services: "Services") -> dict[str, ScalingLaw]:
     seen_pictures = sum(state.size for state in states if state.collection == Collection.PICTURES)
     counts = [*_measure_laws(), ("work_index", size.indexes * size.works, size.works)]
     counts += [("work_features", size.features * size.works, size.works)]
-    if pictures >= ENOUGH_ON_DISK:
+    if pictures >= MIN_DISK_SAMPLES:
         counts += [("archive", seen_pictures, pictures), ("rows", measure_disk_usage(services).database, pictures)]
     measurements = {
         name: LocalMeasurement(total / count, count, str(since or _get_period_start()), size.works, pictures)
         for name, total, count in counts
-        if count >= ENOUGH and total
+        if count >= MIN_SAMPLES and total
     }
     return {name: replace(law, own=measurements.get(name)) for name, law in load_shipped_laws().items()}
 

@@ -75,22 +75,24 @@ def check_damage(config: Config) -> Check:
     return Check("stored bytes", ok=True, sentence=_("No changes to stored files were found."))
 
 
-def check_timestamp_services(config: Config, added: int = 0) -> Check:
-    """Check that there are enough timestamp services: those configured plus ``added``."""
-    count, required = len(config.anchors) + added, config.timestamps_needed
+def check_timestamp_services(config: Config, added_count: int = 0) -> Check:
+    """Check that there are enough timestamp services: those configured plus ``added_count``."""
+    count, required_count = len(config.anchors) + added_count, config.timestamps_needed
     sentence = _("No timestamp service is configured. Only this installation's own log records the time.")
     if count:
-        values = {"needed": required, "there": count}
+        values = {"needed": required_count, "there": count}
         sentence = _("External timestamp services: %(needed)s required, %(there)s configured.") % values
     remedy = _(
         "Add a timestamp service on the operator's page under Timestamp services, or run: exhibit api "
         "POST /operator/timestamp-services --field name=NAME"
     )
-    return Check("timestamps", count >= required, sentence, remedy if count < required else "", needed=False)
+    return Check(
+        "timestamps", count >= required_count, sentence, remedy if count < required_count else "", needed=False
+    )
 
 
 def check_archive(config: Config, to_text: Callable[[str], str] = str) -> Iterator[Check]:
-    """Check that Milvus responds, if it is configured for the search of seen images."""
+    """Check that Milvus responds, if it is configured for the search of crawled images."""
     try:
         if config.milvus_url:
             from registry.fingerprints.milvus import connect_milvus  # noqa: PLC0415 - loads FAISS

@@ -37,11 +37,11 @@ def find_damage(services: Services) -> None:
     digests: list[Digest] = []
     with suppress(ValueError):  # A malformed list is rewritten; later calls add its entries again.
         digests = read_damaged_digests(services.config)
-    suspects = {*blobs.find_damaged(f"{prefix_number:02x}"), *digests}
-    damaged_hashes = [digest.hex for digest in suspects if digest in blobs and not blobs.is_intact(digest)]
-    draft = services.config.data_dir / f".{DAMAGE_LIST_NAME}"
-    draft.write_text("".join(f"{digest}\n" for digest in sorted(damaged_hashes)))
-    draft.replace(services.config.data_dir / DAMAGE_LIST_NAME)
+    suspected_digests = {*blobs.find_damaged(f"{prefix_number:02x}"), *digests}
+    damaged_hashes = [digest.hex for digest in suspected_digests if digest in blobs and not blobs.is_intact(digest)]
+    temporary_path = services.config.data_dir / f".{DAMAGE_LIST_NAME}"
+    temporary_path.write_text("".join(f"{digest}\n" for digest in sorted(damaged_hashes)))
+    temporary_path.replace(services.config.data_dir / DAMAGE_LIST_NAME)
     position_file.write_text(f"{prefix_number + 1:02x}", "ascii")
 
 
@@ -84,8 +84,8 @@ def _remove_ended_folders(model: type[Claimable], folders: Mapping[Path, int]) -
 
 def _list_purged_digests() -> set[Digest]:
     """Return digests of which an interrupted purge may have left files. Images that are only blocked are excluded."""
-    stored = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
-    return set(models.BlockedDigest.objects.filter(~Exists(stored)).values_list("digest", flat=True))
+    stored_pictures = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
+    return set(models.BlockedDigest.objects.filter(~Exists(stored_pictures)).values_list("digest", flat=True))
 
 
 def _free_cache_space(services: Services) -> None:

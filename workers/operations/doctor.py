@@ -37,27 +37,27 @@ MAX_CLOCK_DIFFERENCE = 5.0
 """Maximum accepted difference between the clocks of database and machine, in seconds."""
 
 
-def check_machine(config: Config, added: Sequence[AnchorConfig] = ()) -> tuple[Check, ...]:
+def check_machine(config: Config, added_services: Sequence[AnchorConfig] = ()) -> tuple[Check, ...]:
     """Run all checks, in the order in which problems should be fixed. Changes nothing and starts no server.
 
     Args:
         config: The configuration.
-        added: Timestamp services in addition to the configured ones.
+        added_services: Timestamp services in addition to the configured ones.
     """
     machine_checks: tuple[Callable[[Config], Check], ...] = (
         _check_data_folder, check_disk, check_damage, _check_secrets, _check_blob_store,
         _check_database, _check_redis, _check_chinese_font, _check_browser,
         _check_browser_limits, _check_openssl, _check_mail, check_search_mappings,
-        partial(check_timestamp_services, added=len(added)),
+        partial(check_timestamp_services, added_count=len(added_services)),
     )  # fmt: skip
-    timestamp_checks = (_check_timestamp_service(config, anchor) for anchor in (*config.anchors, *added))
+    timestamp_checks = (_check_timestamp_service(config, anchor) for anchor in (*config.anchors, *added_services))
     return (*(check(config) for check in machine_checks), *check_archive(config), *timestamp_checks)
 
 
 def check_everything(config: Config) -> tuple[Check, ...]:
     """Run :func:`check_machine` and, if the database responds, the checks based on its rows."""
-    installation_checks, added = _check_rows(config)
-    machine_checks = check_machine(config, added)
+    installation_checks, added_services = _check_rows(config)
+    machine_checks = check_machine(config, added_services)
     # The current response of a timestamp service replaces its last recorded one.
     installation_checks = tuple(
         check for check in installation_checks if not check.name.startswith("timestamp service ")
@@ -137,14 +137,14 @@ def _check_secrets(config: Config) -> Check:
     except ExhibitError as error:
         return Check("secrets", ok=False, sentence=error.message, remedy=error.hint)
     folder = config.secrets_dir or config.data_dir / "secrets"
-    embedded = not config.database_url and (config.data_dir / "postgres").exists()
-    if embedded and not get_secret_path(config, SECRET_KEY).exists():
+    has_embedded_database = not config.database_url and (config.data_dir / "postgres").exists()
+    if has_embedded_database and not get_secret_path(config, SECRET_KEY).exists():
         sentence = f"The secrets of the database are missing ({folder}), so owners' keys cannot be decrypted."
         remedy = "Restore the secrets from your backup before the next start."
         return Check("secrets", ok=False, sentence=sentence, remedy=remedy)
     limitation = (
         " Run exhibit up to check whether they decrypt owners' keys."
-        if embedded and not are_servers_supervised(config)
+        if has_embedded_database and not are_servers_supervised(config)
         else ""
     )
     return Check("secrets", ok=True, sentence=f"The secrets are in {folder}.{limitation}")
@@ -259,7 +259,7 @@ def _check_timestamp_service(config: Config, anchor: AnchorConfig) -> Check:
 
     name = f"timestamp service {anchor.name}"
     try:
-        sentence = build_anchor(anchor, config.allowed_networks, "Exhibit").examine()
+        sentence = build_anchor(anchor, config.allowed_networks, "Exhibit").describe_status()
     except ExhibitError as error:
         remedy = error.hint or "Sealing continues without this service. Exhibit will try again later."
         return Check(name, ok=False, sentence=error.message, remedy=remedy, needed=False)

@@ -70,9 +70,9 @@ def run_checks(status: InstallationStatus, config: Config, to_text: Translator =
 
 
 def _check_keys(status: InstallationStatus, to_text: Translator) -> Iterator[Check]:
-    if status.closed_keys:
+    if status.locked_keys_reason:
         sentence = _("Nothing can be sealed: the owners' keys cannot be decrypted. %(why)s") % {
-            "why": to_text(status.closed_keys)
+            "why": to_text(status.locked_keys_reason)
         }
         remedy = _(
             "Restore secrets/ from your backup. If the master key is lost, switch to other keys: exhibit key rotate"
@@ -100,19 +100,19 @@ def _check_workers(status: InstallationStatus) -> Iterator[Check]:
     if all(process.name != TICK for process in live_processes):
         sentence = _("The scheduler is not running: scheduled tasks do not start.")
         yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the scheduler (beat process)."))
-    silent_workers = [
+    missing_workers = [
         process
         for process in status.heartbeats
         if status.at - process.seen_at >= SILENCE_TIMEOUT and process.name != TICK
     ]
-    for process in silent_workers:
+    for process in missing_workers:
         values = {"name": process.name, "ago": _format_age(process.seen_at, status.at)}
         sentence = _("The worker %(name)s was last seen %(ago)s ago and did not shut down cleanly.") % values
         remedy = _(
             "Check the worker's machine. If it was permanently removed, it disappears from this list after a day."
         )
         yield Check("worker", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if not unserved_queues and not silent_workers:
+    if not unserved_queues and not missing_workers:
         count = len(processes)
         sentence = ngettext("%(count)s worker is running.", "%(count)s workers are running.", count) % {"count": count}
         yield Check("workers", ok=True, sentence=sentence)
@@ -135,8 +135,8 @@ def _check_replacements(status: InstallationStatus, config: Config) -> Iterator[
 def _check_reports(status: InstallationStatus) -> Iterator[Check]:
     for digest in status.reported_digests:
         sentence = _(
-            "A member reported the picture %(digest)s as illegal. It is also evidence of other owners, so "
-            "you decide whether to remove it."
+            "A member reported the picture %(digest)s as illegal. It is also part of other owners' evidence, "
+            "so you decide whether to remove it."
         )
         remedy = _(
             "Remove the picture permanently: exhibit api POST /operator/pictures/%(digest)s/purge --field "
@@ -166,7 +166,7 @@ def _check_late_steps(status: InstallationStatus) -> Iterator[Check]:
         values = {
             "what": jobs.translate_label(row.step),
             "age": _format_age(row.oldest, status.at),
-            "count": row.in_all,
+            "count": row.pending_label,
         }
         sentence = _("Tasks have been waiting for %(age)s: %(what)s (%(count)s in total).") % values
         remedy = _("If all workers are running, raise EXHIBIT_WORKERS or add a machine.")
@@ -215,7 +215,7 @@ def _check_known_copies(status: InstallationStatus) -> Iterator[Check]:
 
 
 def _check_works_on_hold(status: InstallationStatus) -> Iterator[Check]:
-    for owner, number, sites in status.floods:
+    for owner, number, sites in status.works_on_hold:
         values = {"number": number, "owner": owner, "sites": f"{sites:,}"}
         sentence = _("Work %(number)s of %(owner)s is on hold: it was found on %(sites)s new sites in one day.")
         remedy = _("The owner has to review the work: exhibit api GET works/%(number)s --owner %(owner)s")
@@ -247,22 +247,22 @@ def _is_outdated(index: IndexState) -> bool:
 
 
 def _check_archive_size(status: InstallationStatus, config: Config) -> Iterator[Check]:
-    """Warn if each of several machines stores so many seen images that a shared Milvus would be better."""
+    """Warn if each of several machines stores so many crawled images that a shared Milvus is recommended."""
     picture_indexes = (
         candidate
         for candidate in status.indexes
         if (candidate.collection, candidate.space) == (Collection.PICTURES, PHASH.id)
     )
-    seen_pictures = sum(index.vectors + index.behind for index in picture_indexes)
+    picture_count = sum(index.vectors + index.behind for index in picture_indexes)
     is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
-    if is_shared and not config.milvus_url and seen_pictures > MILVUS_THRESHOLD:
+    if is_shared and not config.milvus_url and picture_count > MILVUS_THRESHOLD:
         sentence = _(
             "Each machine stores its own index of %(count)s previously seen pictures; Milvus would store "
             "one index for all machines."
         )
         remedy = _("To switch to Milvus, follow docs/how-to/operate/use-milvus.md: exhibit index rebuild --to milvus")
         yield Check(
-            "archive", ok=False, sentence=sentence % {"count": f"{seen_pictures:,}"}, remedy=remedy, needed=False
+            "archive", ok=False, sentence=sentence % {"count": f"{picture_count:,}"}, remedy=remedy, needed=False
         )
 
 
@@ -288,7 +288,7 @@ def _check_timestamp_services(status: InstallationStatus, config: Config, to_tex
     ]
     yield from failed_checks
     if not failed_checks and count_check.ok:
-        responding = sum(
+        responding_count = sum(
             service.health is not None and not service.health.unresponsive_since
             for service in status.timestamp_services
         )
@@ -297,7 +297,9 @@ def _check_timestamp_services(status: InstallationStatus, config: Config, to_tex
             "%(count)s of %(there)s external timestamp services responded to the last request.",
             total,
         )
-        yield Check("timestamps", ok=True, sentence=sentence % {"count": responding, "there": total}, needed=False)
+        yield Check(
+            "timestamps", ok=True, sentence=sentence % {"count": responding_count, "there": total}, needed=False
+        )
 
 
 def _check_timestamp_service(service: TimestampService, at: datetime, to_text: Translator) -> Iterator[Check]:
@@ -325,7 +327,7 @@ def _check_timestamp_service(service: TimestampService, at: datetime, to_text: T
 
 def _check_partners(status: InstallationStatus, to_text: Translator) -> Iterator[Check]:
     """Report faults in the logs of partners, or one passed check if there are none."""
-    faults = [(name, fault) for name, fault in status.partners if fault]
+    faults = [(name, fault) for name, fault in status.partner_faults if fault]
     for name, fault in faults:
         sentence = _("Partner %(name)s: %(why)s") % {"name": name, "why": to_text(fault)}
         remedy = _(
@@ -333,8 +335,8 @@ def _check_partners(status: InstallationStatus, to_text: Translator) -> Iterator
             "problem and the next steps."
         )
         yield Check(f"partner {name}", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if status.partners and not faults:
-        count = len(status.partners)
+    if status.partner_faults and not faults:
+        count = len(status.partner_faults)
         sentence = ngettext(
             "No problems are known in the log of %(there)s partner.",
             "No problems are known in the logs of %(there)s partners.",
@@ -345,7 +347,7 @@ def _check_partners(status: InstallationStatus, to_text: Translator) -> Iterator
 
 def _check_settings(status: InstallationStatus, config: Config) -> Iterator[Check]:
     """Check that the crawler sends a contact, and that all changed settings are in effect."""
-    if status.crawls.lacks_contact:
+    if status.crawls.has_no_contact:
         sentence = _("The crawler sends no contact details, so operators of visited sites cannot complain or opt out.")
         remedy = _("Enter a contact on the operator's page under Settings, or set EXHIBIT_CONTACT.")
         yield Check("contact", ok=False, sentence=sentence, remedy=remedy, needed=False)

@@ -75,10 +75,10 @@ def _build_families(status: InstallationStatus, config: Config) -> Iterator[Metr
         "disk_floor_bytes": ("Free disk space in bytes below which crawling stops.", status.disk.floor),
         "disk_free_files": ("Free inodes for the data folder.", status.disk.files),
         "database_bytes": ("Size of the database in bytes.", status.disk.database),
-        "crawls_under_way": ("Crawls in progress.", len(status.crawls.under_way)),
+        "crawls_under_way": ("Crawls in progress.", len(status.crawls.running)),
         "watches_late": ("Watches whose next crawl is overdue.", status.crawls.late_watches),
         "canaries_missed": ("Known copies that the last crawls missed.", len(status.missed_known_copies)),
-        "works_held": ("Works on hold that are waiting for a decision.", len(status.floods)),
+        "works_held": ("Works on hold that are waiting for a decision.", len(status.works_on_hold)),
         "log_entries_signed": ("Entries in the latest signed checkpoint.", status.log.size),
         "log_stopped": ("1 if checkpoints are no longer signed, 0 otherwise.", int(bool(status.log.stopped))),
         "amiss": ("Problems on the operator's status page.", len(failed_checks)),
@@ -94,18 +94,18 @@ def _compute_age(status: InstallationStatus, since: datetime | None) -> float:
 
 def _build_timestamp_gauges(status: InstallationStatus) -> Iterator[Metric]:
     healths = [((service.name,), service.health) for service in status.timestamp_services]
-    owed_receipts = [(name, 0 if health is None else health.owed) for name, health in healths]
+    pending_receipts = [(name, 0 if health is None else health.owed) for name, health in healths]
     yield _build_gauge(
-        "timestamp_service_pending_receipts", "Pending receipts of a timestamp service.", ("service",), owed_receipts
+        "timestamp_service_pending_receipts", "Pending receipts of a timestamp service.", ("service",), pending_receipts
     )
-    silent_seconds = [
+    unresponsive_seconds = [
         (name, _compute_age(status, None if health is None else health.unresponsive_since)) for name, health in healths
     ]
     yield _build_gauge(
         "timestamp_service_silent_seconds",
         "Seconds without a response from a timestamp service; 0 if it responds.",
         ("service",),
-        silent_seconds,
+        unresponsive_seconds,
     )
     last_receipts = [
         ((service.name,), service.last_receipt.timestamp())

@@ -83,10 +83,10 @@ class LogStatus:
 class CrawlStatus:
     """Running crawls (oldest first), crawls that ended within a day by reason, and late watches."""
 
-    under_way: Sequence[Crawl]  # Annotated with pages ``rendered`` by a browser and ``render_seconds``.
+    running: Sequence[Crawl]  # Annotated with pages ``rendered`` by a browser and ``render_seconds``.
     ended: Mapping[str, int]
     late_watches: int
-    lacks_contact: bool  # True if there are watches but no contact for visited sites.
+    has_no_contact: bool  # True if there are watches but no contact for visited sites.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class InstallationStatus:
     missed_known_copies: Sequence[KnownCopy]
     usage_by_step: Mapping[str, StepUsage]
     reported_digests: Sequence[str] = ()
-    partners: Sequence[tuple[str, str]] = ()  # Name and fault of each partner's log; empty if there is no fault.
-    closed_keys: str = ""  # Reason why owners' sealing keys cannot be decrypted; empty if they can.
-    floods: Sequence[tuple[str, int, int]] = ()  # Owner, work number, and number of sites of each work on hold.
+    partner_faults: Sequence[tuple[str, str]] = ()  # Name and fault of each partner's log; empty if there is no fault.
+    locked_keys_reason: str = ""  # Reason why owners' sealing keys cannot be decrypted; empty if they can.
+    works_on_hold: Sequence[tuple[str, int, int]] = ()  # Owner, work number, and number of sites of each work on hold.
 
 
 def collect_status(services: Services, max_rows: int | None = None) -> InstallationStatus:
@@ -133,23 +133,26 @@ def collect_status(services: Services, max_rows: int | None = None) -> Installat
         missed_known_copies=[result.known_copy for _, result in copy_checks.list_recent_misses()],
         usage_by_step=heartbeats.load_usage_since(now() - timedelta(days=COST_PERIOD_DAYS)),
         reported_digests=list_open_reports(),
-        closed_keys=describe_locked_keys(services),
-        partners=list(partners.list_active_partners().values_list("name", "fault")),
-        floods=list(floods.list_undecided_floods().values_list("work__owner__slug", "work__number", "sites")),
+        locked_keys_reason=describe_locked_keys(services),
+        partner_faults=list(partners.list_active_partners().values_list("name", "fault")),
+        works_on_hold=list(floods.list_undecided_floods().values_list("work__owner__slug", "work__number", "sites")),
     )
 
 
 def _collect_crawl_status(services: Services) -> CrawlStatus:
-    under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
+    running_crawls = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended_crawls = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended_crawls.annotate(count=Count("pk")).order_by("-count"))
-    under_way = under_way.annotate(
+    running_crawls = running_crawls.annotate(
         rendered=_build_count_sum("rendered"), render_seconds=_build_count_sum("render_seconds")
     )
     watches = Watch.objects.filter(removed_at=None, paused=False, owner__sample=False)
-    lacks_contact = not services.config.contact and watches.exists()
+    has_no_contact = not services.config.contact and watches.exists()
     return CrawlStatus(
-        list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(list_due_watches(LATE_AFTER)), lacks_contact
+        list(running_crawls.order_by("started_at")[:MAX_CRAWLS]),
+        counts,
+        len(list_due_watches(LATE_AFTER)),
+        has_no_contact,
     )
 
 

@@ -84,9 +84,9 @@ def _was_checked_recently(config: Config) -> bool:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(text, "utf-8")
-    draft.replace(path)
+    temporary_path = path.with_name(f".{path.name}")
+    temporary_path.write_text(text, "utf-8")
+    temporary_path.replace(path)
 
 
 def _parse_numbers(version: str) -> tuple[int, ...]:

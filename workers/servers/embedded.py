@@ -38,15 +38,15 @@ class EmbeddedServers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._rights = ServerPermissions(find_service_user(config.data_dir))
+        self._permissions = ServerPermissions(find_service_user(config.data_dir))
         self._lock = FileLock(lock_folder(config) / "servers.lock")
         self._servers: list[Server] = []
         self._processes: dict[str, SupervisedProcess] = {}
         self._reachable: set[str] = set()
         if not config.database_url:
-            self._servers.append(EmbeddedPostgres(config, self._rights))
+            self._servers.append(EmbeddedPostgres(config, self._permissions))
         if not config.redis_url:
-            self._servers.append(EmbeddedRedis(config, self._rights))
+            self._servers.append(EmbeddedRedis(config, self._permissions))
 
     def __enter__(self) -> Self:
         self.start()
@@ -73,9 +73,9 @@ class EmbeddedServers:
         try:
             (self._config.data_dir / "log").mkdir(exist_ok=True)
             restrict_permissions(self._config.data_dir)
-            self._rights.close_data_folder(self._config.data_dir)
+            self._permissions.close_data_folder(self._config.data_dir)
             for server in self._servers:
-                self._rights.create_folder(server.folder)
+                self._permissions.create_folder(server.folder)
                 # The files of a running server must not be changed.
                 _remove_stale_pid_file(server.folder, server.pid_file)
                 server.prepare()
@@ -94,7 +94,7 @@ class EmbeddedServers:
         Servers that die repeatedly, as on a full disk, are restarted after increasing delays. A server whose socket was
         removed is stopped, because it can no longer be reached.
         """
-        restarted = []
+        restarted_names = []
         for server in self._servers:
             supervised = self._processes[server.name]
             if server.socket.exists():
@@ -105,8 +105,8 @@ class EmbeddedServers:
             supervised.has_died()
             with suppress(OSError):
                 if supervised.restart_if_due():
-                    restarted.append(server.name)
-        return restarted
+                    restarted_names.append(server.name)
+        return restarted_names
 
     def has_folder(self) -> bool:
         """Return True if the data folder is still where it was when the servers were started."""
@@ -127,7 +127,7 @@ class EmbeddedServers:
 
     def _prepare_start(self, server: Server) -> None:
         _remove_stale_pid_file(server.folder, server.pid_file)
-        self._rights.create_folder(server.socket.parent)
+        self._permissions.create_folder(server.socket.parent)
 
     def _wait_for(self, server: Server, stop: Callable[[], object]) -> None:
         """Wait until a server responds, as long as it makes progress. Recovery takes minutes on a slow machine.

@@ -54,14 +54,14 @@ class EmbeddedPostgres:
     name = "postgres"
     pid_file = "postmaster.pid"
 
-    def __init__(self, config: Config, rights: ServerPermissions) -> None:
+    def __init__(self, config: Config, permissions: ServerPermissions) -> None:
         self._config = config
-        self._rights = rights
+        self._permissions = permissions
         self.folder = config.data_dir / self.name
         self.socket = addresses.get_socket_folder(config) / ".s.PGSQL.5432"
 
     def prepare(self) -> None:
-        """Create the database files if missing, and write access rules that admit only the user of this process."""
+        """Create the database files if missing, and allow only the user of this process to connect."""
         if not (self.folder / "PG_VERSION").exists():
             self._create_files()
         try:
@@ -70,27 +70,29 @@ class EmbeddedPostgres:
             hint = "Add the user to /etc/passwd, or set DATABASE_URL to your own PostgreSQL server."
             raise ConfigError(f"There is no user with the ID {os.geteuid()}.", hint=hint) from None
         name = addresses.DATABASE_USER
-        self._rights.write_private_file(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
-        self._rights.write_private_file(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
+        self._permissions.write_private_file(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
+        self._permissions.write_private_file(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
 
     def _create_files(self) -> None:
         """Create the files in a temporary folder and rename it, so that a crash leaves no incomplete database."""
-        draft_folder = self.folder / "new"
-        shutil.rmtree(draft_folder, ignore_errors=True)
-        draft_folder.mkdir(mode=0o700)
-        rights = self._rights.get_initdb_permissions()
-        rights.change_owner(draft_folder)
+        temporary_folder = self.folder / "new"
+        shutil.rmtree(temporary_folder, ignore_errors=True)
+        temporary_folder.mkdir(mode=0o700)
+        initdb_permissions = self._permissions.get_initdb_permissions()
+        initdb_permissions.change_owner(temporary_folder)
         program = str(find_postgres_programs() / "initdb")
-        arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB_OPTIONS)
-        child = rights.build_child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
+        arguments = ("-D", str(temporary_folder), f"--username={addresses.DATABASE_USER}", *_INITDB_OPTIONS)
+        child = initdb_permissions.build_child(
+            self.name, (program, *arguments), folder=temporary_folder, stop=signal.SIGINT
+        )
         result = subprocess.run(child.build_command(), env=child.environ, capture_output=True, text=True, check=False)
         if result.returncode:
             last_output = " / ".join((result.stderr or result.stdout).strip().splitlines()[-3:])
             raise ServiceMissingError(f"PostgreSQL cannot create files in {self.folder}: {last_output}", retry=False)
-        self._rights.change_owner(draft_folder)
+        self._permissions.change_owner(temporary_folder)
         new_folder = self.folder.with_name("postgres.new")
         shutil.rmtree(new_folder, ignore_errors=True)
-        draft_folder.rename(new_folder)
+        temporary_folder.rename(new_folder)
         self.folder.rmdir()
         new_folder.rename(self.folder)
 
@@ -110,7 +112,7 @@ class EmbeddedPostgres:
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (str(find_postgres_programs() / "postgres"), "-D", str(self.folder), *options)
-        return self._rights.build_child(self.name, command, folder=self.folder, stop=signal.SIGINT)
+        return self._permissions.build_child(self.name, command, folder=self.folder, stop=signal.SIGINT)
 
     def is_responding(self) -> bool:
         """Return True if the server accepts connections."""

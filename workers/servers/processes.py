@@ -54,8 +54,8 @@ def find_service_user(data_dir: Path) -> ServiceUser | None:
     """
     if os.geteuid() != 0:
         return None
-    if existing := find_user("exhibit"):
-        return existing
+    if existing_user := find_user("exhibit"):
+        return existing_user
     used_ids = {entry.pw_uid for entry in pwd.getpwall()}
     first_id = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
     candidates = (_FREE_USER_IDS[(first_id + step) % len(_FREE_USER_IDS)] for step in range(len(_FREE_USER_IDS)))
@@ -258,7 +258,7 @@ def interruptible_pause() -> Iterator[Callable[[float], None]]:
 
 
 def wait_or_kill(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:
-    """Wait for processes that were told to stop; kill the sessions of processes that take too long."""
+    """Wait for processes that are stopping; kill the sessions of processes that take longer than ``seconds``."""
     for process in processes:
         try:
             process.wait(seconds)
@@ -291,7 +291,7 @@ class ServerPermissions:
             self.change_owner(folder)
 
     def change_owner(self, folder: Path) -> None:
-        """Give a folder and its contents to the servers' user."""
+        """Make the servers' user the owner of a folder and its contents."""
         if self.user:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, self.user.user, self.user.group, follow_symlinks=False)
@@ -311,7 +311,7 @@ class ServerPermissions:
             os.chown(path, self.user.user, self.user.group)
 
     def get_initdb_permissions(self) -> "ServerPermissions":
-        """Return the rights to run ``initdb``, which requires a named user; ``nobody`` if this one has no name."""
+        """Return permissions for running ``initdb``, which requires a named user: this user, or else ``nobody``."""
         return ServerPermissions(find_user(self.user.name) or find_user("nobody")) if self.user else self
 
     def build_child(self, name: str, command: tuple[str, ...], *, folder: Path, stop: signal.Signals) -> ChildSpec:

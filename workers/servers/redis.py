@@ -43,15 +43,15 @@ class EmbeddedRedis:
     name = "redis"
     pid_file = "redis.pid"
 
-    def __init__(self, config: Config, rights: ServerPermissions) -> None:
+    def __init__(self, config: Config, permissions: ServerPermissions) -> None:
         self._config = config
-        self._rights = rights
+        self._permissions = permissions
         self.folder = config.data_dir / self.name
         self.socket = addresses.get_redis_socket(config)
 
     def prepare(self) -> None:
         """Write the password, which must not appear on a command line, to a file. Redis creates its other files."""
-        self._rights.write_private_file(
+        self._permissions.write_private_file(
             self.folder / "redis.conf", f"requirepass {load_redis_password(self._config)}\n"
         )
 
@@ -72,7 +72,7 @@ class EmbeddedRedis:
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
         command = (str(find_redis_program()), str(self.folder / "redis.conf"), *options)
-        return self._rights.build_child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
+        return self._permissions.build_child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
 
     def is_responding(self) -> bool:
         """Return True if the server responds and has loaded its data."""

@@ -69,10 +69,10 @@ class Scheduler:
 
     def _record_usage(self) -> None:
         """Add the time used since the last call to today's total of the tick."""
-        busy, used = self._busy_seconds, self._processor_seconds
+        busy_seconds, processor_seconds = self._busy_seconds, self._processor_seconds
         self._busy_seconds, self._processor_seconds = 0.0, time.process_time()
         heartbeats.record_step_time(
-            heartbeats.TICK, rows=0, seconds=busy, processor_seconds=self._processor_seconds - used
+            heartbeats.TICK, rows=0, seconds=busy_seconds, processor_seconds=self._processor_seconds - processor_seconds
         )
 
 
@@ -82,7 +82,7 @@ def _run_safely(action: Callable[[], object]) -> object:
     try:
         return action()
     except Exception:
-        logging.getLogger(__name__).exception("A round of the scheduler was interrupted.")
+        logging.getLogger(__name__).exception("A scheduled action failed. It runs again at its next scheduled time.")
         connection.close()
         return None
     finally:

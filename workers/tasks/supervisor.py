@@ -212,10 +212,10 @@ class _Supervisor:
 
     def _check_processes(self) -> None:
         """Restart processes that have died: at once the first time, then after increasing delays, without limit."""
-        changed = False
+        has_changed = False
         if time.monotonic() - self._last_trim > _TRIM_SECONDS:
             trim_logs(self._logs)
-            self._last_trim, changed = time.monotonic(), True
+            self._last_trim, has_changed = time.monotonic(), True
         self._check_servers()
         self._kill_hung()
         for supervised in self._processes:
@@ -223,10 +223,10 @@ class _Supervisor:
                 _kill_session(supervised.process)
                 _print_line(f"{supervised.child.name} exited with code {supervised.process.returncode}; restarting it.")
             try:
-                changed |= supervised.restart_if_due()
+                has_changed |= supervised.restart_if_due()
             except OSError as error:
                 _print_line(f"{supervised.child.name} cannot be started: {error}.")
-        if changed:
+        if has_changed:
             self._write_status()
 
     def _kill_hung(self) -> None:

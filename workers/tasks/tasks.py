@@ -125,7 +125,7 @@ TASKS = {name: _build_task(job, name) for job in jobs.JOBS.values() for name in 
 @app.task(name="exhibit.retain")
 def run_hourly_jobs() -> None:
     """Run the hourly jobs, then send the task for the long ones, so that both never occupy two processes at once."""
-    periodic.run_all((*periodic.list_hourly_jobs(services()), maintain_local_features.delay))
+    periodic.run_all((*periodic.list_hourly_jobs(services()), run_long_hourly_jobs.delay))
 
 
 @app.task(name="exhibit.sweep")
@@ -135,6 +135,6 @@ def run_machine_jobs() -> None:
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_TASK_SECONDS)
-def maintain_local_features() -> None:
-    """Run the hourly jobs that may take long. The next message replaces a lost one."""
+def run_long_hourly_jobs() -> None:
+    """Run the hourly jobs that may take hours. If a message is lost, the next one runs them."""
     periodic.run_all(periodic.list_long_hourly_jobs(services()))

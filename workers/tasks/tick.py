@@ -73,9 +73,9 @@ def _build_crawl_query() -> Statement:
 def _build_log_query() -> Statement:
     """Build the query for entries without a number and for entries after the newest checkpoint."""
     size = Subquery(LogCheckpoint.objects.order_by("-pk").values("size")[:1])
-    unsigned = LogEntry.objects.filter(sequence__gte=Coalesce(size, 0))
+    unsigned_entries = LogEntry.objects.filter(sequence__gte=Coalesce(size, 0))
     return Statement(
-        [build_exists_query(LogWaiting.objects.all(), "waiting"), build_exists_query(unsigned, "unsigned")]
+        [build_exists_query(LogWaiting.objects.all(), "waiting"), build_exists_query(unsigned_entries, "unsigned")]
     )
 
 

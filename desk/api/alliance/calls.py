@@ -29,7 +29,10 @@ LOG_NAME_PATTERN = "^[!-*,-~]{1,200}$"
 
 
 class PartnerRequest(requests.RequestBody):
-    """A signed request. The header `Exhibit-Signature` signs the body (see docs/reference/protocols.md)."""
+    """A signed request.
+
+    The header `Exhibit-Signature` contains a signature of the body (see docs/reference/protocols.md).
+    """
 
     sender: str = Field(
         alias="from", pattern=LOG_NAME_PATTERN, description="Log name of the sender.", examples=["b.example/log"]

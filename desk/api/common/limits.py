@@ -30,7 +30,7 @@ PUBLIC_SEARCH_SLOT = threading.BoundedSemaphore(1)
 
 
 def limit_member_searches(user: int) -> AbstractContextManager[None]:
-    """Return a context that runs one member's search at a time in this process.
+    """Return a context manager that runs members' searches one at a time in this process.
 
     Raises:
         Problem: The member exceeds the rate limit, or another search does not finish in time (429).
@@ -40,7 +40,7 @@ def limit_member_searches(user: int) -> AbstractContextManager[None]:
 
 
 def limit_member_fetches(user: int) -> AbstractContextManager[None]:
-    """Return a context that fetches one picture from the web at a time for members in this process.
+    """Return a context manager that runs members' fetches from the web one at a time in this process.
 
     Raises:
         Problem: The member exceeds the rate limit, or another fetch does not finish in time (429).
@@ -50,7 +50,7 @@ def limit_member_fetches(user: int) -> AbstractContextManager[None]:
 
 
 def limit_public_searches() -> AbstractContextManager[None]:
-    """Return a context that runs one public search at a time in this process.
+    """Return a context manager that runs public searches one at a time in this process.
 
     Public searches wait for each other. Searches of members do not wait for them.
 

@@ -22,8 +22,8 @@ def get_page(rows: QuerySet[Row], response_class: type[A], cursor: str, limit: i
     number = response_class.model_fields.get("number")
     key = "pk" if number is None else number.alias or "number"
     cursor_filter = {f"{key}__gt": int(cursor.removeprefix(_CURSOR_PREFIX))} if cursor else {}
-    selected = rows.filter(**cursor_filter).order_by(key)
-    results = list(selected[: limit + 1])
+    rows_after_cursor = rows.filter(**cursor_filter).order_by(key)
+    results = list(rows_after_cursor[: limit + 1])
     has_more = len(results) > limit
     results = results[:limit]
     last_cursor = f"{_CURSOR_PREFIX}{getattr(results[-1], key)}" if results else cursor

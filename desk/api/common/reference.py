@@ -32,7 +32,7 @@ class SchemaEntry:
     """A schema in the reference."""
 
     name: str
-    words: str
+    description: str
     fields: Fields
 
 
@@ -42,12 +42,12 @@ class Operation:
 
     name: str
     address: str  # Method and path.
-    subject: str
-    needs: str  # Required scope.
-    words: str
-    takes: str  # Type of the body; empty if there is none.
+    tag: str  # Group of operations, such as ``cases``.
+    required_scope: str  # Required scope.
+    description: str
+    body_type: str  # Type of the body; empty if there is none.
     fields: Fields
-    answers: str
+    responses: str
 
 
 @cache
@@ -124,14 +124,14 @@ def find_referenced_schemas(operations: list[Operation], schemas: list[SchemaEnt
     texts = [
         text
         for operation in operations
-        for text in (operation.takes, operation.answers, *(description for _name, description in operation.fields))
+        for text in (operation.body_type, operation.responses, *(text for _name, text in operation.fields))
     ]
     results = []
     while texts:
         for name in _REFERENCE.findall(texts.pop()):
             if (schema_entry := remaining.pop(name, None)) is not None:
                 results.append(schema_entry)
-                texts += [schema_entry.words, *(description for _name, description in schema_entry.fields)]
+                texts += [schema_entry.description, *(text for _name, text in schema_entry.fields)]
     return sorted(results, key=lambda schema_entry: schema_entry.name)
 
 
@@ -140,11 +140,18 @@ class ReferencePages(DocsBase):
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_path: object) -> HttpResponse:
         """Render the reference. No sign-in is required."""
-        about, all_operations, schemas = read_reference(api)
-        selected = [operation for operation in all_operations if operation.subject == request.GET.get("of")]
-        subjects = list(dict.fromkeys(operation.subject for operation in all_operations))
-        values = {"about": about, "operations": all_operations, "subjects": subjects, "shown": selected}
-        return render(request, "web/api.html", values | {"things": find_referenced_schemas(selected, schemas)})
+        introduction, all_operations, schemas = read_reference(api)
+        selected_operations = [operation for operation in all_operations if operation.tag == request.GET.get("of")]
+        tags = list(dict.fromkeys(operation.tag for operation in all_operations))
+        values = {
+            "introduction": introduction,
+            "operations": all_operations,
+            "tags": tags,
+            "shown_operations": selected_operations,
+        }
+        return render(
+            request, "web/api.html", values | {"schemas": find_referenced_schemas(selected_operations, schemas)}
+        )
 
 
 def _list_scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:

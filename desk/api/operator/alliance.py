@@ -15,7 +15,7 @@ from evidence.anchors.evm import kind as evm
 from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.alliance import blind_search, cosigning, partners, pdq_feed, signed_calls
 from registry.crawls import sightings
-from registry.edge import accounts, contributors, deliveries
+from registry.edge import contributors, deliveries, statements
 from registry.log import added_services, service_availability
 from registry.log.anchors import get_anchor_configs
 from registry.models import Agreement, Contributor, Partner
@@ -172,9 +172,9 @@ class AvailableService(ResponseBody):
 
     name: str = Field(description="Name to use when you add the service.")
     title: str = Field(description="Full name of the service.")
-    learns: str = Field(description="Data that the service receives.")
+    shared_data: str = Field(description="Data that the service receives.")
     costs: str = Field(description="Price of the service.")
-    takes: str = Field(description="Typical time until a timestamp is complete.")
+    duration: str = Field(description="Typical time until a timestamp is complete.")
     page: str = Field(description="URL of the service's website.")
 
 
@@ -249,7 +249,7 @@ def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
 @router.patch(PARTNER_PATH + "/captures", response=schemas.Partner)
 def set_partner_captures(request: Call, name: NameParameter, new: PartnerCaptureSettings) -> schemas.Partner:
     """Set whether a partner is asked to visit pages, and how many visits it may request. Both are off by default."""
-    partners.set_captures(
+    partners.set_cocapture_options(
         partners.get_partner(name), is_requested=new.requests_visits, visits=new.daily_visits, by=request.auth.by
     )
     return schemas.Partner.from_row(partners.get_partner(name))
@@ -337,11 +337,11 @@ def end_agreement(request: Call, number: int) -> None:
 def list_contributors(request: Call, name: ContributorFilter = "") -> Any:  # noqa: ANN401 - a signed document
     """Get a statement about contributors' results and the checks of these results, signed with the log's key."""
     rows = Contributor.objects.order_by("pk")
-    selected = list(rows.filter(name=name) if name else rows)
-    if name and not selected:
+    selected_rows = list(rows.filter(name=name) if name else rows)
+    if name and not selected_rows:
         raise NotFoundError(f"There is no contributor {name!r}.")
-    contributions = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in selected}
-    return deliveries.sign_account(wiring.services(), contributions)
+    contributions = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in selected_rows}
+    return deliveries.sign_statement(wiring.services(), contributions)
 
 
 @router.post("/operator/contributors", response={201: ContributorToken})
@@ -354,7 +354,7 @@ def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
 @router.post("/operator/contributors/check", response=dict[str, Any])
 def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  # noqa: ANN401 - a signed document
     """Verify the signature of a statement about contributors' results, and return the statement."""
-    return accounts.read_account(new.account.encode(), new.key)
+    return statements.read_statement(new.account.encode(), new.key)
 
 
 @router.delete("/operator/contributors/{name}", response={204: None})
@@ -369,13 +369,13 @@ def remove_contributor(request: Call, name: NameParameter, discard_results: bool
 def list_timestamp_services(request: Call) -> TimestampServices:
     """List timestamp services with their latest responses and pending receipts."""
     availability = service_availability.load_availability()
-    configured = {
+    configured_services = {
         (anchor_config.kind, anchor_config.name): anchor_config
         for anchor_config in get_anchor_configs(wiring.services())
     }
     items = []
-    for kind, name in sorted({*configured, *availability}):
-        row, anchor_config = availability.get((kind, name)), configured.get((kind, name))
+    for kind, name in sorted({*configured_services, *availability}):
+        row, anchor_config = availability.get((kind, name)), configured_services.get((kind, name))
         defaults = {"error": "", "pending_receipts": 0} if row is None else {}
         is_development = anchor_config is not None and anchor_config.development
         items.append(

@@ -175,8 +175,8 @@ def countersign_bundle(
 ) -> CountersignedBundle:
     """Add a signature made on the owner's device to a bundle."""
     row = scoped.get_bundle(get_request_owner(request), number, bundle)
-    stored = bundles.store_countersignature(wiring.services(), row, new.signature)
-    return CountersignedBundle(case=number, bundle=bundle, key=stored.key.name)
+    countersignature = bundles.store_countersignature(wiring.services(), row, new.signature)
+    return CountersignedBundle(case=number, bundle=bundle, key=countersignature.key.name)
 
 
 @router.put(OWNER + "/works/{int:number}/feed", response={204: None})

@@ -310,8 +310,8 @@ def list_calibrations(request: Call) -> Calibrations:
     active = calibrations.get_active_calibration(PIPELINE)
     rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.list_calibrations()]
     items = [
-        {**json.loads(calibration.to_json()), "digest": calibration.digest.hex, "shipped": shipped}
-        for shipped, calibration in rows
+        {**json.loads(calibration.to_json()), "digest": calibration.digest.hex, "shipped": is_shipped}
+        for is_shipped, calibration in rows
     ]
     return Calibrations(in_use=None if active is None else active.digest.hex, items=items)
 
@@ -358,7 +358,7 @@ def block_digest(request: Call, digest: Sha256, new: requests.Reason) -> None:
 
 @router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
 def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
-    """Dismiss reports of a picture as illegal content. The picture is visible again to the owners who reported it."""
+    """Dismiss reports that a picture is illegal content. The picture is visible again to the owners who reported it."""
     return ChangedRows(
         rows=picture_reports.dismiss_reports(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
     )

@@ -19,7 +19,7 @@ from registry.models import Fee, Owner
 from registry.parties import demands, invoices
 from registry.parties.invoices import NAME_PATTERN, DueAmount, render_invoice_pdf
 from registry.parties.periods import compute_totals, parse_period
-from registry.parties.proposed_fees import select_fees, sum_proposed_fees
+from registry.parties.proposed_fees import propose_fees_for_cases, sum_proposed_fees
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx
 
 router = Router(tags=["payment demands"])
@@ -92,7 +92,7 @@ def _get_fee(owner: Owner, new: schemas.NewDemand) -> Fee | None:
 
 @router.get(DEMANDS + "/ledger", openapi_extra=describe_file_response("text/csv", FORMATS["xlsx"]))
 def get_ledger(request: Call, owner: str, period: PeriodFilter = "", format: LedgerFormat = "csv") -> HttpResponseBase:  # noqa: A002 - API parameter
-    """Download the ledger: all entries of payment demands, and all invoices. Amounts are formatted as 1200.50."""
+    """Download the ledger: all entries of payment demands, and all invoices. Amounts have the format 1200.50."""
     selected_period, stem = parse_period(period) if period else None, f"{get_request_owner(request).slug}-money"
     if format == "xlsx":
         return build_download_response(
@@ -180,7 +180,7 @@ def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit
 @router.get("/owners/{slug:owner}/fee-proposals", response=schemas.ProposedFees)
 def propose_fees(request: Call, owner: str, site: SiteParameter, cases: CaseNumbers) -> schemas.ProposedFees:
     """Propose fees from your fee tables for confirmed cases of one site. Nothing is stored or sent."""
-    proposals = select_fees(get_request_owner(request), site, list(map(int, cases.split(","))))
+    proposals = propose_fees_for_cases(get_request_owner(request), site, list(map(int, cases.split(","))))
     sum_of_all = sum_proposed_fees(proposals)
     return schemas.ProposedFees(
         items=schemas.ProposedFee.from_rows(proposals),

@@ -126,7 +126,7 @@ def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schem
         wiring.services(), get_request_owner(request), sorted(new.cases), _build_decision_request(request, new)
     )
     outcome_list = [
-        schemas.DecisionResult(applied=outcome.done, case=schemas.CaseSummary.from_row(outcome.case))
+        schemas.DecisionResult(applied=outcome.is_applied, case=schemas.CaseSummary.from_row(outcome.case))
         for outcome in outcomes
     ]
     return schemas.DecisionResults(
@@ -262,7 +262,7 @@ def _summarize_outcome(outcome: DecisionOutcome) -> schemas.CaseSummary:
     row = outcome.case
     if outcome.refusal is not None and row.decision == CaseDecision.OPEN:
         raise outcome.refusal
-    if not outcome.done:
+    if not outcome.is_applied:
         by = f" by {row.decided_by}" if row.decided_by else ""
         hint = "Review the case. If the decision is wrong, reopen the case first, with a reason."
         raise ConflictError(f"Case {row.number} was already decided as {row.decision}{by}.", hint=hint)

@@ -109,8 +109,10 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.ContributorLease:
 def deliver_results(request: Call, new: ContributorDelivery) -> schemas.AcceptedPictures:
     """Submit the results of a lease. They can be submitted only once.
 
-    The header `Exhibit-Signature` signs the body (see docs/reference/edge.md).
+    The header `Exhibit-Signature` contains a signature of the body (see docs/reference/edge.md).
     """
     signature = request.headers.get(SIGNATURE, "")
-    accepted = deliveries.receive_results(wiring.services(), request.auth, new.model_dump(), request.body, signature)
-    return schemas.AcceptedPictures(pictures=accepted)
+    accepted_count = deliveries.receive_results(
+        wiring.services(), request.auth, new.model_dump(), request.body, signature
+    )
+    return schemas.AcceptedPictures(pictures=accepted_count)

@@ -137,7 +137,7 @@ def get_capture_file(request: Call, owner: str, number: int, capture: int, name:
         .filter(pk=capture)
         .first()
     )
-    file = next((file for file in row.kept if file["name"] == name), None) if row else None
+    file = next((file for file in row.stored_files if file["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
     is_blocked = row is not None and is_visit_hidden(get_request_owner(request), row)
     if digest is None or is_blocked or digest not in wiring.services().blobs:

@@ -1,4 +1,4 @@
-"""Uploads of many works: files in portions, a table of declarations, and the result for each file."""
+"""Uploads of many works: files in batches, a table of declarations, and the result for each file."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -26,7 +26,7 @@ from workers import wiring
 router = Router(tags=["uploads"])
 UPLOADS, UPLOAD_PATH = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
 UploadedFiles = Annotated[
-    list[UploadedFile], File(min_length=1, description="Files of this portion; at most 128 MiB in total.")
+    list[UploadedFile], File(min_length=1, description="Files of this batch; at most 128 MiB in total.")
 ]
 Table = Annotated[UploadedFile | None, File(description="CSV or XLSX table of declarations, one row per file.")]
 
@@ -37,12 +37,12 @@ class NewUpload(requests.RequestBody):
     author: requests.ShortText = Field(
         "",
         examples=["A. Example"],
-        description="Author of the files that have no "
-        "author in the table. This value takes precedence over the metadata of the files.",
+        description="Author of files for which the table gives no author. This value takes precedence over the "
+        "metadata of the files.",
     )
     rights: requests.LongText = Field(
         "",
-        description="Rights statement for the files that have none in the table. This "
+        description="Rights statement for files for which the table gives none. This "
         "value takes precedence over the metadata of the files.",
     )
     use_metadata: bool = Field(
@@ -60,7 +60,7 @@ class NewUpload(requests.RequestBody):
 
 
 class FileNames(requests.RequestBody):
-    """Names of the files of a portion."""
+    """Names of the files in a batch."""
 
     names: list[requests.ShortText] = Field(
         [],
@@ -96,8 +96,8 @@ def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 @router.post(UPLOADS, response={201: schemas.StartedUpload}, auth=WRITE)
 @make_idempotent
 def start_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.StartedUpload:
-    """Start an upload of works. Send the files in portions, then close the upload."""
-    declaration = uploading.Declaration(declared.author, declared.rights, declared.use_metadata)
+    """Start an upload of works. Send the files in batches, then close the upload."""
+    declaration = uploading.DeclarationDefaults(declared.author, declared.rights, declared.use_metadata)
     file = None if table is None else (str(table.name), table.read())
     owner_row, by = get_request_owner(request), request.auth.by
     columns, encoding = Columns(owner_row, ColumnMapping.Kind.WORKS), ENCODINGS.get(declared.encoding, "")
@@ -123,7 +123,7 @@ def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
 @router.post(UPLOAD_PATH + "/files", response={202: schemas.Upload}, auth=WRITE)
 @make_idempotent
 def send_files(request: Call, owner: str, number: int, files: UploadedFiles, named: Form[FileNames]) -> schemas.Upload:
-    """Send a portion of files. They are registered in the background. Files that were sent earlier are ignored."""
+    """Send a batch of files. They are registered in the background. Files that were sent earlier are ignored."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
         raise Problem(

@@ -79,7 +79,7 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
     estimates = estimate_costs(
         wiring.services(), get_request_owner(request), _list_searches(new), budget=new.budget, **new.subjects
     )
-    archive_subjects = archive_captures.build_subjects(new.domains, new.since, new.until)
+    archive_subjects = archive_captures.build_archive_query(new.domains, new.since, new.until)
     captures = archive_captures.estimate_runs(wiring.services(), new.archives, new.budget, archive_subjects)
     items, archives = schemas.Estimate.from_rows(estimates), schemas.ArchiveEstimate.from_rows(captures)
     hosts = HostForecast.from_politeness(new.politeness)

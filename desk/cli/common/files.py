@@ -55,7 +55,8 @@ class SkippedFile:
 def find_pictures(paths: Sequence[Path]) -> list[InputFile]:
     """List input files in a stable order, without duplicates.
 
-    Files that are given as arguments are always included. Folders contribute the files with a suffix of pictures.
+    Files passed as arguments are always included. From folders, only files with the suffix of a picture format are
+    included.
     """
     return _remove_duplicates(chain.from_iterable(_list_pictures(path) for path in paths))
 
@@ -63,12 +64,12 @@ def find_pictures(paths: Sequence[Path]) -> list[InputFile]:
 def find_skipped_files(paths: Sequence[Path]) -> list[SkippedFile]:
     """List the files in folders that :func:`find_pictures` skips, except sidecar and document files."""
     entries = list(chain.from_iterable(_walk_folder(path) for path in paths if path.is_dir()))
-    skipped = [item for item in entries if isinstance(item, SkippedFile)]
+    skipped_files = [item for item in entries if isinstance(item, SkippedFile)]
     suffixes = PICTURE_SUFFIXES | SIDECAR_SUFFIXES
     files = _remove_duplicates(
         item for item in entries if isinstance(item, InputFile) and item.path.suffix.lower() not in suffixes
     )
-    return [*(SkippedFile(file.name, "format", _UNSUPPORTED_FORMAT) for file in files), *skipped]
+    return [*(SkippedFile(file.name, "format", _UNSUPPORTED_FORMAT) for file in files), *skipped_files]
 
 
 def skipped_to_json(items: Sequence[SkippedFile]) -> dict[str, Json]:

@@ -15,7 +15,7 @@ CommandFunction = Callable[..., None]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 owner_option = click.option(
-    "--owner", "named", metavar="OWNER", help="Short name of the owner; required if there are several owners."
+    "--owner", "owner_name", metavar="OWNER", help="Short name of the owner; required if there are several owners."
 )
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason to record in the log.")
 optional_reason_option = click.option("--reason", default="", metavar="TEXT", help="Reason to record in the log.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.options import combine_options
-from desk.cli.common.show import echo_note
+from desk.cli.common.output import echo_note
 from exhibit.errors import InvalidRequestError
 from exhibit.files.delimited import ENCODINGS
 
@@ -26,21 +26,28 @@ table_options = combine_options(
     ),
     click.option(
         "--column",
-        "named_columns",
+        "column_assignments",
         multiple=True,
         metavar="HEADING=COLUMN",
-        help="Column to which a table heading corresponds; repeatable.",
+        help="Exhibit's name for the column with this heading; repeatable.",
     ),
     click.option(
-        "--ignore-column", "unused", multiple=True, metavar="HEADING", help="Table column to ignore; repeatable."
+        "--ignore-column",
+        "ignored_headings",
+        multiple=True,
+        metavar="HEADING",
+        help="Table column to ignore; repeatable.",
     ),
     click.option("--skip-rows", is_flag=True, help="Skip invalid rows and list them."),
 )
-"""Options that define how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
+"""Options that define how a table is read.
+
+Their names are ``encoding``, ``column_assignments``, ``ignored_headings`` and ``skip_rows``.
+"""
 
 
 def parse_column_options(owner: "Owner", kind: "ColumnMapping.Kind", assignments: tuple[str, ...]) -> "Columns":
-    """Return the owner's mapping of table headings, extended by the command's options.
+    """Return the owner's column mapping, extended by the command's options.
 
     Raises:
         InvalidRequestError: An option is not HEADING=COLUMN, or there is no such column.
@@ -52,7 +59,7 @@ def parse_column_options(owner: "Owner", kind: "ColumnMapping.Kind", assignments
         (assignment for assignment, pair in zip(assignments, pairs, strict=True) if not pair[0].strip()), None
     ):
         raise InvalidRequestError(
-            f"“{invalid_assignment}” does not have the form HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN."
+            f"“{invalid_assignment}” does not have the form HEADING=COLUMN.", hint="Use --column HEADING=COLUMN."
         )
     columns.choose({heading: column.strip() for heading, _separator, column in pairs})
     return columns
@@ -70,7 +77,7 @@ def make_column_filter(ignored_headings: tuple[str, ...]) -> Callable[[str], boo
 
 @contextmanager
 def explain_table_errors() -> Iterator[None]:
-    """Add the options that help to errors about a table that cannot be read.
+    """Extend errors about unreadable tables with the options that help.
 
     Raises:
         InvalidRequestError: The table cannot be read without another option.

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.common.frame import CommandContext, are_workers_running, exit_with
-from desk.cli.common.show import echo_note
+from desk.cli.common.context import CommandContext, are_workers_running, exit_with
+from desk.cli.common.output import echo_note
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
     from registry import models
 
 POLL_SECONDS = 0.3
-"""Seconds between two queries of the progress; the database sends no notifications of changes."""
+"""Seconds between two progress queries. The database does not notify commands of changes."""
 
 WORKER_CHECK_SECONDS = 5.0
 """Seconds between checks that workers are still running."""
@@ -55,8 +55,8 @@ def exit_if_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """Print each bundle that is not sealed with the reason, and exit with 4 if there are any."""
     from registry.bundles.models import REOPENED_CASE
 
-    unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
-    for bundle in unsealed:
+    unsealed_bundles = [bundle for bundle in bundles if bundle.seal_digest is None]
+    for bundle in unsealed_bundles:
         retry_hint = (
             " Retry: exhibit api POST /operator/failures/seal/retry"
             if bundle.state == "failed"
@@ -66,7 +66,7 @@ def exit_if_unsealed(bundles: "Iterable[models.Bundle]") -> None:
         if bundle.error == REOPENED_CASE:
             retry_hint = ""
         echo_note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {reason}{retry_hint}")
-    if unsealed:
+    if unsealed_bundles:
         exit_with(ExitCode.INCOMPLETE)
 
 
@@ -75,17 +75,17 @@ def wait_for_seals(context: CommandContext, cases: "Sequence[models.Case]") -> N
     from registry import models
     from registry.bundles import bundles as bundling
 
-    requested = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
-    unsealed = requested.filter(state__in=models.UNFINISHED, error="")
+    requested_bundles = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
+    unsealed_bundles = requested_bundles.filter(state__in=models.UNFINISHED, error="")
 
     def is_done() -> bool:
-        return not unsealed.exists() and not any(
-            map(bundling.is_awaiting_timestamps, requested.exclude(seal_digest=None))
+        return not unsealed_bundles.exists() and not any(
+            map(bundling.is_awaiting_timestamps, requested_bundles.exclude(seal_digest=None))
         )
 
     def count_sealed() -> tuple[int, int]:
-        total = requested.count()
-        return total - unsealed.count(), total
+        total = requested_bundles.count()
+        return total - unsealed_bundles.count(), total
 
     wait_until(context, is_done, label="Capturing and sealing", count_progress=count_sealed)
 

@@ -122,7 +122,7 @@ class Sites(ResponseBody):
 
 
 class NoticeStatistics(ResponseBody):
-    """Statistics of sent notices of one type, from the events that members recorded and from replies."""
+    """Statistics about sent notices of one type, based on replies and on events recorded by members."""
 
     kind: str = Field(examples=["dmca"], description="Type of the notices.")
     sent: int = Field(description="Number of notices sent.")
@@ -137,7 +137,7 @@ class NoticeStatistics(ResponseBody):
 
 
 class AllNoticeStatistics(ResponseBody):
-    """Statistics of sent notices, by type."""
+    """Statistics about sent notices, by type."""
 
     items: list[NoticeStatistics] = Field(description="Statistics, one item for each type of notice.")
 

@@ -22,7 +22,7 @@ from exhibit.types import Untyped
 from registry.models import User
 
 
-class _SingleUseCode(Form):
+class _SingleUseCodeMixin(Form):
     """Mixin that accepts a code only once during its validity, including clock tolerance (RFC 6238, section 5.2)."""
 
     user: User
@@ -35,15 +35,15 @@ class _SingleUseCode(Form):
         return code
 
 
-class FirstCode(_SingleUseCode, ActivateTOTPForm):
+class ActivationCodeForm(_SingleUseCodeMixin, ActivateTOTPForm):
     """Form for the code that activates an authenticator. The code cannot be used for a later sign-in."""
 
 
-class Code(_SingleUseCode, AuthenticateForm):
+class SignInCodeForm(_SingleUseCodeMixin, AuthenticateForm):
     """Form for the code at sign-in."""
 
 
-class CodeAgain(_SingleUseCode, ReauthenticateForm):
+class ReauthenticationCodeForm(_SingleUseCodeMixin, ReauthenticateForm):
     """Form for the code that confirms the user's identity before a sensitive action."""
 
 
@@ -53,7 +53,7 @@ class _NamedKeyForm(Form):
         self.fields["name"].label = _("Name (for your reference)")
 
 
-class NewKey(_NamedKeyForm, AddWebAuthnForm):
+class NewKeyForm(_NamedKeyForm, AddWebAuthnForm):
     """Form for a new passkey or security key of a type that the operator accepts."""
 
     def clean(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class NewKey(_NamedKeyForm, AddWebAuthnForm):
         return cleaned_data
 
 
-class AddKey(AddWebAuthnView):
+class AddKeyView(AddWebAuthnView):
     """Page to add a key. It requests an attestation from the browser if the operator requires one."""
 
     def get_context_data(self, **kwargs: Untyped) -> dict[str, Any]:
@@ -78,5 +78,5 @@ class AddKey(AddWebAuthnView):
         return values
 
 
-class RenamedKey(_NamedKeyForm, EditWebAuthnForm):
+class RenameKeyForm(_NamedKeyForm, EditWebAuthnForm):
     """Form to rename a passkey or security key."""

@@ -41,7 +41,7 @@ _NONCE_BYTES = 12
 _log = logging.getLogger(__name__)
 
 
-class Accounts(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):
     """Account adapter: email addresses as user names, links below ``public_url``, restricted sign-up."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -77,11 +77,11 @@ class Accounts(DefaultAccountAdapter):
             with translation.override(get_language(*names) or translation.get_language()):
                 super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException):
-            _log.exception("a mail couldn't be sent")
+            _log.exception("an email could not be sent")
             messages.error(self.request, _("The email could not be sent. Try again later, or contact the operator."))
 
 
-class Sessions(DefaultUserSessionsAdapter):
+class UserSessionsAdapter(DefaultUserSessionsAdapter):
     """Session adapter: ending sessions also forgets all browsers recognised by cookie, as the device may be lost."""
 
     def end_sessions(self, sessions: "Sequence[UserSession]") -> None:
@@ -94,7 +94,7 @@ class Sessions(DefaultUserSessionsAdapter):
         super().end_sessions(sessions)
 
 
-class Authenticators(DefaultMFAAdapter):
+class AuthenticatorAdapter(DefaultMFAAdapter):
     """MFA adapter: encrypts authenticator secrets at rest (AES-256-GCM, key derived from ``secrets/secret_key``)."""
 
     def encrypt(self, text: str) -> str:

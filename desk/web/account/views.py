@@ -137,7 +137,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
     return render(request, "web/invitation.html", values)
 
 
-def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Return the response to a form without a valid CSRF token."""
     return render(request, "403_csrf.html", status=403)
 

@@ -124,7 +124,7 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _apply_assignment(request: HttpRequest, owner: Owner) -> list[AssignmentChange]:
     """Perform a form's action.
 
-    ``undo`` with changes, ``assign_cases`` with assignee and cases, or ``to`` and ``case``.
+    The form contains ``undo`` with changes, ``assign`` with an assignee and cases, or ``to`` and ``case``.
     """
     by, fields = request.user.get_username(), request.POST
     if "undo" in fields:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import cache_control
 
-from desk.texts import cases as case_words
+from desk.texts import cases as case_texts
 from desk.texts.cases import describe_remarks
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
@@ -39,9 +39,9 @@ LAST_DECISIONS_KEY = "decided-last"
 
 STATES = (
     (CaseState.NEEDS_DECISION, gettext_lazy("Awaiting decision")),
-    (CaseState.CONFIRMED, case_words.DECISION_LABELS[CaseDecision.CONFIRMED]),
-    (CaseState.LICENSED, case_words.DECISION_LABELS[CaseDecision.LICENSED]),
-    (CaseState.DISMISSED, case_words.DECISION_LABELS[CaseDecision.DISMISSED]),
+    (CaseState.CONFIRMED, case_texts.DECISION_LABELS[CaseDecision.CONFIRMED]),
+    (CaseState.LICENSED, case_texts.DECISION_LABELS[CaseDecision.LICENSED]),
+    (CaseState.DISMISSED, case_texts.DECISION_LABELS[CaseDecision.DISMISSED]),
     (CaseState.DISPUTED, gettext_lazy("Disputed")),
     (CaseState.AWAITING_AGENCY, gettext_lazy("Awaiting agency reply")),
     (CaseState.RELATED, gettext_lazy("Related")),
@@ -63,9 +63,9 @@ CERTAINTIES = (
     (Certainty.REVIEW, gettext_lazy("Review needed")),
     (Certainty.RELATED, gettext_lazy("Related")),
 )
-STATUS_CHOICES = ((None, gettext_lazy("Any")), *case_words.STATUS_LABELS.items())
-One = TypeVar("One", CaseState, GroupOrder, GroupKey, Certainty, PlaceState)
-Otherwise = TypeVar("Otherwise")
+STATUS_CHOICES = ((None, gettext_lazy("Any")), *case_texts.STATUS_LABELS.items())
+ChoiceT = TypeVar("ChoiceT", CaseState, GroupOrder, GroupKey, Certainty, PlaceState)
+DefaultT = TypeVar("DefaultT")
 
 
 @member_page()
@@ -136,7 +136,7 @@ def list_licences_for_case(request: HttpRequest, owner: Owner, number: int) -> d
     """Show the licences that may permit the uses in a case, most likely first, and apply one to the listed cases."""
     case = scoped.get_case(owner, number)
     numbers = [number for number in map(parse_number, request.GET.get("cases", "").split()) if number] or [number]
-    rows = [(fit, case_words.describe_obstacle(fit.obstacle)) for fit in propose_licences(case)]
+    rows = [(fit, case_texts.describe_obstacle(fit.obstacle)) for fit in propose_licences(case)]
     return {"case": case, "fits": rows, "numbers": " ".join(map(str, numbers))}
 
 
@@ -155,7 +155,7 @@ def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Deci
     if not numbers or len(numbers) != len(number_texts):
         raise InvalidRequestError(gettext("No case was specified."))
     if choice not in set(DecisionChoice):
-        raise InvalidRequestError(f"{choice!r} is no decision.")
+        raise InvalidRequestError(f"{choice!r} is not a valid decision.")
     granted_licence = (
         scoped.get_licence(owner, parse_number(licence) or 0) if choice == DecisionChoice.LICENSE else None
     )
@@ -163,7 +163,7 @@ def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Deci
         DecisionChoice(choice), request.user.get_username(), clean_text(request.POST.get("reason", "")), granted_licence
     )
     outcomes = decisions.decide_cases(wiring.services(), owner, numbers, decision_request)
-    decided_numbers = [outcome.case.number for outcome in outcomes if outcome.done]
+    decided_numbers = [outcome.case.number for outcome in outcomes if outcome.is_applied]
     if decided_numbers:
         decisions_by_owner = request.session.get(LAST_DECISIONS_KEY, {})
         request.session[LAST_DECISIONS_KEY] = {
@@ -174,23 +174,23 @@ def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Deci
 
 
 def _show_outcomes(request: HttpRequest, choice: str, outcomes: Sequence[DecisionOutcome]) -> None:
-    if done_count := sum(1 for outcome in outcomes if outcome.done):
+    if done_count := sum(1 for outcome in outcomes if outcome.is_applied):
         reopened_text = ngettext("%(n)s case was reopened.", "%(n)s cases were reopened.", done_count)
         decided_text = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done_count)
         messages.success(
             request, (reopened_text if choice == DecisionChoice.UNDO else decided_text) % {"n": grouped(done_count)}
         )
     for outcome in outcomes:
-        if not outcome.done:
-            messages.warning(request, case_words.describe_prior_decision(outcome.case))
+        if not outcome.is_applied:
+            messages.warning(request, case_texts.describe_prior_decision(outcome.case))
 
 
 def _build_outcome_data(outcome: DecisionOutcome) -> dict[str, object]:
     case = outcome.case
-    values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_PERIOD.seconds}
+    values = {"one": outcome, "word": case_texts.decision_in_words(case.decision), "undo_for": UNDO_PERIOD.seconds}
     html = render_to_string("web/cases-outcome.html", values)
     case_values = {"number": case.number, "decision": case.decision, "open": case.is_pending or case.is_related}
-    return case_values | {"done": outcome.done, "html": html}
+    return case_values | {"done": outcome.is_applied, "html": html}
 
 
 def _redirect_to_queue(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -238,8 +238,8 @@ def _build_case_item(
 ) -> dict[str, Any]:
     item = {
         "case": row,
-        "state": case_words.decision_in_words(row.decision),
-        "now": visits and case_words.describe_visits(visits),
+        "state": case_texts.decision_in_words(row.decision),
+        "now": visits and case_texts.describe_visits(visits),
     }
     if row.shown is not None:
         match = row.shown.match
@@ -247,10 +247,10 @@ def _build_case_item(
             "match": match,
             "hidden": match.found_id in hidden_ids,
             "page": row.shown.sighting.page_url,
-            "where": case_words.shorten_url(row.shown.sighting.page_url),
-            "seen": case_words.describe_sightings(row, times[row.pk][0]),
-            "how_much": case_words.describe_overlap(match),
-            "how_sure": case_words.describe_certainty(match),
+            "where": case_texts.shorten_url(row.shown.sighting.page_url),
+            "seen": case_texts.describe_sightings(row, times[row.pk][0]),
+            "how_much": case_texts.describe_overlap(match),
+            "how_sure": case_texts.describe_certainty(match),
             "remarks": describe_remarks(match.reasons) if match.decision != "certain" else [],
             "grown": row.decision != Case.Decision.OPEN and row.is_pending,
         }
@@ -272,7 +272,7 @@ def parse_filters(request: HttpRequest) -> CaseFilter:
     )
 
 
-def _parse_choice(kind: type[One], text: str, default: Otherwise) -> One | Otherwise:
+def _parse_choice(kind: type[ChoiceT], text: str, default: DefaultT) -> ChoiceT | DefaultT:
     return kind(text) if text in set(kind) else default
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from desk.texts import cases as case_words
+from desk.texts import cases as case_texts
 from desk.web.cases.queue import LAST_DECISIONS_KEY, build_case_items, decide_from_form
 from desk.web.common.access import get_user, may_decide, parse_number
 from desk.web.common.pages import ErrorMessages, decider_post, member_page, render_page
@@ -74,8 +74,8 @@ def decide_match(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Decide a match or undo the last decision, then show the next match."""
     with ErrorMessages(request):
         for outcome in decide_from_form(request, owner)[1]:
-            if not outcome.done:
-                messages.warning(request, case_words.describe_prior_decision(outcome.case))
+            if not outcome.is_applied:
+                messages.warning(request, case_texts.describe_prior_decision(outcome.case))
     skip, url = parse_number(request.POST.get("skip")) or 0, reverse("finds", args=[owner.slug])
     return redirect(f"{url}?skip={skip}" if skip else url)
 

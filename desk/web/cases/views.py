@@ -38,7 +38,7 @@ from registry.cases.places import Place, get_archive_query_key, group_by_place
 from registry.cases.queue_state import compute_likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
-from registry.notices.claim_check import ClaimCheckRow, check_cases, save_answer
+from registry.notices.claim_check import CaseClaimCheck, check_cases, save_answer
 from registry.pictures.provenance import FileStatement, read_statements
 from registry.retention.picture_reports import list_affected_objects, report_picture
 from workers import wiring
@@ -75,8 +75,8 @@ ACTION_MESSAGES = {
 MAX_SIGHTINGS = 400
 """Maximum number of sightings on a case's page. The newest are shown."""
 MAX_MATCHES = 12
-SURVIVAL_MAP_NAME = "survival.jpg"
 """Maximum number of comparisons shown, strongest first."""
+SURVIVAL_MAP_NAME = "survival.jpg"
 EVENTS_PER_PAGE, VISITS_PER_PAGE = 100, 50
 """Maximum number of history entries and of visits on a page."""
 
@@ -167,7 +167,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 def _build_reseller_values(
-    owner: Owner, row: Case, check_result: ClaimCheckRow | None, *, can_decide: bool
+    owner: Owner, row: Case, check_result: CaseClaimCheck | None, *, can_decide: bool
 ) -> dict[str, object]:
     """Return the template data about the reseller that was asked about a case, or could be asked."""
     can_ask = can_decide and row.decision in (Case.Decision.OPEN, Case.Decision.CONFIRMED)
@@ -288,7 +288,7 @@ def _compute_reload_seconds(bundles: list[BundleTimestamps]) -> int:
     """Return the seconds until the page reloads for a seal or for timestamps; 0 if nothing is pending."""
     if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
         return 5
-    return 60 if any(receipts and not summary.enough for _bundle, receipts, summary in bundles[:1]) else 0
+    return 60 if any(receipts and not summary.is_sufficient for _bundle, receipts, summary in bundles[:1]) else 0
 
 
 @decider_post()
@@ -303,7 +303,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         passkey = verify_passkey_response(get_user(request), request.POST.get("passkey"))
         decision_request = DecisionRequest(DecisionChoice(choice), by, reason, granted_licence, passkey=passkey)
         (outcome,) = decisions.decide_cases(wiring.services(), owner, [number], decision_request)
-        if not outcome.done:
+        if not outcome.is_applied:
             messages.error(request, cases.describe_prior_decision(outcome.case))
         elif outcome.case.decision == Case.Decision.OPEN:
             messages.success(request, gettext("Case %(n)s was reopened.") % {"n": number})

@@ -20,7 +20,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import scoped
-from registry.bundles import links as outside_links, packages as packing
+from registry.bundles import links as registry_links, packages as registry_packages
 from registry.models import DownloadLink, Owner, Package, Report
 from workers import wiring
 
@@ -38,7 +38,7 @@ def _wrap_link_view(
     @wraps(view)
     def wrapper(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         response: HttpResponseBase
-        if (link := outside_links.find_link_by_token(token)) is None:
+        if (link := registry_links.find_link_by_token(token)) is None:
             response = render(request, "web/link-gone.html", status=404)
         else:
             response = view(request, link, *args, **kwargs)
@@ -71,11 +71,11 @@ def _list_files(link: DownloadLink) -> list[tuple[str, int]]:
     if link.package is not None:
         if not link.package.files:
             return []
-        pdfs = [(file["name"], file["size"]) for file in packing.list_printable_copies(link.package)]
+        pdfs = [(file["name"], file["size"]) for file in registry_packages.list_printable_copies(link.package)]
         return [
             (
-                packing.get_package_file_name(link.package),
-                packing.compute_package_size(wiring.services(), link.package),
+                registry_packages.get_package_file_name(link.package),
+                registry_packages.compute_package_size(wiring.services(), link.package),
             ),
             *pdfs,
         ]
@@ -92,12 +92,12 @@ def link_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpRespon
     if link.password and request.method != "POST":
         return redirect("link", token=_get_token(request))
     try:
-        outside_links.check_link_password(link, request.POST.get("password", ""))
+        registry_links.check_link_password(link, request.POST.get("password", ""))
         response = HttpResponse() if request.method == "HEAD" else _send_file(link, name)
     except ExhibitError as error:
         return _render_link_page(request, link, in_words(error))
     if request.method != "HEAD":
-        outside_links.record_download(link, name)
+        registry_links.record_download(link, name)
     return response
 
 
@@ -105,7 +105,7 @@ def _send_file(link: DownloadLink, name: str) -> HttpResponseBase:
     if link.package is not None:
         return (
             build_zip_response(link.package)
-            if name == packing.get_package_file_name(link.package)
+            if name == registry_packages.get_package_file_name(link.package)
             else build_pdf_response(link.package, name)
         )
     assert link.report is not None
@@ -117,7 +117,7 @@ def _send_file(link: DownloadLink, name: str) -> HttpResponseBase:
 @member_page("web/links.html")
 def links(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's download links with their expiry and number of uses."""
-    page = get_page(request, outside_links.list_links(owner))
+    page = get_page(request, registry_links.list_links(owner))
     return {"page": page, "now": now()}
 
 
@@ -140,7 +140,7 @@ def _create_link(request: HttpRequest, owner: Owner, target: Package | Report, b
     note, password = clean_text(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
     days, by = parse_number(request.POST.get("days")) or 0, request.user.get_username()
     with ErrorMessages(request):
-        link, token = outside_links.create_link(owner, target, days=days, by=by, note=note, password=password)
+        link, token = registry_links.create_link(owner, target, days=days, by=by, note=note, password=password)
         url = absolute_url(request, reverse("link", args=[token]))
         response = render_page(request, owner, "web/link-made.html", {"link": link, "address": url, "back": back})
         response.headers["Cache-Control"] = "no-store"
@@ -151,5 +151,5 @@ def _create_link(request: HttpRequest, owner: Owner, target: Package | Report, b
 @decider_post(back="links")
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
     """Revoke a download link."""
-    outside_links.revoke_link(owner, number, by=request.user.get_username())
+    registry_links.revoke_link(owner, number, by=request.user.get_username())
     return _("This download link is no longer valid.")

@@ -16,7 +16,7 @@ from desk.web.common.pages import ErrorMessages, decider_post, get_page, manager
 from desk.web.downloads.reports import LANGUAGE_LABELS
 from exhibit.clock import now
 from registry import scoped
-from registry.bundles import packages as packing
+from registry.bundles import packages as registry_packages
 from registry.bundles.file_removal import remove_row
 from registry.bundles.timestamp_status import TimestampStatus, load_timestamp_statuses
 from registry.cases.search import build_search_condition
@@ -32,7 +32,7 @@ class BundleRow:
     """Row of a bundle list: the bundle, a sentence for each timestamp service, and the bundle's file in the package."""
 
     bundle: Bundle
-    said: list[str]
+    timestamp_texts: list[str]
     file: StoredFile | None = None
 
 
@@ -41,7 +41,7 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show sealed cases for selection. The query string can preselect cases: ``?case=3&case=4``."""
     q, party = clean_text(request.GET.get("q", "")), clean_text(request.GET.get("party", ""))
     selected_numbers = {number for number in map(parse_number, request.GET.getlist("case")) if number}
-    rows = packing.list_deliverable_cases(owner)
+    rows = registry_packages.list_deliverable_cases(owner)
     excluded_numbers: list[int] = []
     if selected_numbers:
         rows = rows.filter(number__in=selected_numbers)
@@ -51,7 +51,7 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     elif q:
         rows = rows.filter(build_search_condition(owner, q))
     page = get_page(request, rows.order_by("party", "number"))
-    newest = packing.find_newest_bundles(owner, [case.number for case in page])
+    newest = registry_packages.find_newest_bundles(owner, [case.number for case in page])
     lines = _build_rows(list(newest.values()))
     archive = wiring.services().config.web_archive_url
     return {
@@ -88,7 +88,7 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Request the chosen cases' bundles as one ZIP, which is built in the background."""
     numbers = [number for number in map(parse_number, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), clean_text(request.POST.get("reason", ""))
-    row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
+    row = registry_packages.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
@@ -115,16 +115,18 @@ def _build_values(row: Package) -> dict[str, object]:
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
         "made": is_ready,
-        "pdfs": packing.list_printable_copies(row),
-        "without": [LANGUAGE_LABELS.get(language, language) for language in packing.list_skipped_languages(row)],
-        "size": packing.compute_package_size(wiring.services(), row) if is_ready else 0,
+        "pdfs": registry_packages.list_printable_copies(row),
+        "without": [
+            LANGUAGE_LABELS.get(language, language) for language in registry_packages.list_skipped_languages(row)
+        ],
+        "size": registry_packages.compute_package_size(wiring.services(), row) if is_ready else 0,
     }
 
 
 @decider_post(back="package")
 def regenerate_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Request the same cases again, with current timestamp receipts."""
-    row = packing.request_package_again(scoped.get_package(owner, number), by=request.user.get_username())
+    row = registry_packages.request_package_again(scoped.get_package(owner, number), by=request.user.get_username())
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 

@@ -24,7 +24,7 @@ from registry.bundles.documents import list_languages
 from registry.db.fields import StoredFile
 from registry.log.audit_log import EvidenceKind
 from registry.models import Owner, Package, Report
-from registry.reports import requests as making
+from registry.reports import requests as report_requests
 from registry.reports.scope import DEFAULT_SCOPE, ReportRequest, parse_request, parse_work_numbers
 from workers import wiring
 
@@ -61,7 +61,9 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     try:
         options = _parse_form(request.POST)
         title = clean_text(request.POST.get("title", ""))[:200]
-        report = making.request_report(owner, preparer=request.user.get_username(), title=title, request=options)
+        report = report_requests.request_report(
+            owner, preparer=request.user.get_username(), title=title, request=options
+        )
     except ExhibitError as error:
         return _render_form(request, owner, request.POST, in_words(error))
     wiring.services().enqueue(Report, [report.pk])
@@ -103,13 +105,13 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 def regenerate_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Request the same report again."""
     report = scoped.get_report(owner, number)
-    wiring.services().enqueue(Report, [making.repeat_report(report, by=request.user.get_username()).pk])
+    wiring.services().enqueue(Report, [report_requests.repeat_report(report, by=request.user.get_username()).pk])
 
 
 @decider_post(back="downloads")
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Remove a report with its files."""
-    making.remove_report(wiring.services(), scoped.get_report(owner, number), by=request.user.get_username())
+    report_requests.remove_report(wiring.services(), scoped.get_report(owner, number), by=request.user.get_username())
 
 
 @member_page()
@@ -129,19 +131,19 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
-def title_of(report: Report) -> str:
+def report_title(report: Report) -> str:
     """Return a report's title; a default title is translated."""
-    return making.format_title(report.parameters["title"], report.number, report.owner.name)
+    return report_requests.format_title(report.parameters["title"], report.number, report.owner.name)
 
 
-def heading_of(report: Report) -> str:
+def report_heading(report: Report) -> str:
     """Return a report's heading: its title, if a member entered one, and its date. Reports cover all sites."""
-    title = making.get_chosen_title(report.parameters["title"], report.number, report.owner.name)
+    title = report_requests.get_chosen_title(report.parameters["title"], report.number, report.owner.name)
     values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
     return (_("%(title)s: all sites, %(day)s") if title else _("All sites, %(day)s")) % values
 
 
-def files_of(report: Report) -> list[tuple[StoredFile, str]]:
+def report_files(report: Report) -> list[tuple[StoredFile, str]]:
     """Return a report's files with their format, volume and language."""
     return [(file, _(", ").join(_iter_file_labels(file["name"]))) for file in report.files]
 
@@ -155,7 +157,7 @@ def _iter_file_labels(name: str) -> Iterator[str]:
         yield str(language_label)
 
 
-def limits_of(report: Report) -> Iterator[str]:
+def report_limits(report: Report) -> Iterator[str]:
     """Describe each limit of a report's scope. The default scope, all cases except dismissed ones, has none."""
     scope = parse_request(report.parameters).scope
     if scope.watch:
@@ -180,6 +182,6 @@ def day_in_words(text: str) -> str:
     return date_format(date.fromisoformat(text), "DATE_FORMAT")
 
 
-def bundles_for(package: Package) -> str:
+def package_heading(package: Package) -> str:
     """Return the heading of a package, according to its recipient."""
     return _("Bundles for the court") if package.recipient == "court" else _("Bundles for the other side")

@@ -47,7 +47,7 @@ def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def capture_file(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """Send a file of a capture. Screenshots are displayed; all other files are sent as downloads."""
     row = scoped.get_case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
-    file = next((file for file in row.kept if file["name"] == name), None) if row else None
+    file = next((file for file in row.stored_files if file["name"] == name), None) if row else None
     if row is None or file is None or is_visit_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])

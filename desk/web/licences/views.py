@@ -180,7 +180,10 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 context |= {"read_as": describe_format(parse_info), "skipped": parse_info.skipped}
                 context |= {"headings": parse_info.headings, "understood": forms.pack_parse_info(parse_info)}
     except signing.BadSignature:
-        context["problem"] = _("The table was modified after it was read. Choose it again.")
+        context["problem"] = _(
+            "The table can no longer be verified, for example because the page was open for too long. "
+            "Choose the table again."
+        )
     except InvalidRequestError as error:
         context |= build_table_questions(error, _read_uploaded_table(request), request)
         if not isinstance(error, HeadingsError) or "column" in request.POST:

@@ -50,7 +50,7 @@ class AssetStorage(StaticFilesStorage):
 
 
 @middleware
-def assets(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def serve_assets(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Serve assets without reading the session."""
     requested_path = request.path_info.removeprefix("/")
     return (

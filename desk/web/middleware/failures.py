@@ -22,7 +22,7 @@ STATEMENT_TIMEOUT_SECONDS = 15.0
 RETRY_SECONDS = "10"
 
 
-def failed(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Return the response to a failed request: 503 with the cause if a component is unavailable, otherwise 500."""
     error = sys.exc_info()[1]
     fault = "" if error is None else describe_machine_fault(error)

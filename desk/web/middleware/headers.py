@@ -14,7 +14,7 @@ PERMISSIONS = ", ".join(
 
 
 @middleware
-def content_policy(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def security_headers(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Add the Content-Security-Policy, which makes text from crawled pages harmless.
 
     Responses that depend on the session must not be stored by proxies.

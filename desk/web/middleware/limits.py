@@ -12,7 +12,7 @@ UPLOAD_PATHS = {"/id/", "/api/v1/id"}
 
 
 @middleware
-def request_limit(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def limit_requests(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Reject requests that are too large (413) or too frequent (429), with an explanation."""
     length_text = request.META.get("CONTENT_LENGTH") or "0"
     size = int(length_text) if length_text.isdecimal() else 0

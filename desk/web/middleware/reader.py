@@ -21,7 +21,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 @middleware
-def reader(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def activate_preferences(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Activate the reader's language and time zone.
 
     Both are stored for signed-in users and used in their emails.
@@ -96,7 +96,7 @@ DEVICE_COOKIE = f"{_COOKIE_PREFIX}device"
 
 
 @middleware
-def device(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def set_device_cookie(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Set a cookie that identifies the browser while a user is signed in; delete it at sign-out."""
     user = find_user(request)
     response = get_response(request)

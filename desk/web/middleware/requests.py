@@ -19,7 +19,7 @@ _LOG = logging.getLogger("exhibit.request")
 
 
 @middleware
-def traced(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+def log_requests(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Assign an ID to a request and log its result by route, without the values in the URL."""
     request_id, started_at = secrets.token_hex(8), time.monotonic()
     with add_log_context(request_id=request_id):
@@ -33,14 +33,14 @@ def traced(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
 
 
 @middleware
-def plain_words(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
-    """Remove control characters from form input, as they affect terminals, emails and tables; keep passwords as is."""
+def clean_form_input(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
+    """Remove control characters, which affect terminals, emails and tables, from all form input except passwords."""
     if request.method == "POST" and not request.path.startswith("/api/"):
         fields = request.POST.copy()
         for name, texts in fields.lists():
             if "password" not in name:
                 fields.setlist(name, [remove_control_chars(str(text)) for text in texts])
-        fields._mutable = False  # noqa: SLF001 - as Django makes it
+        fields._mutable = False  # noqa: SLF001 - immutable, as Django creates it
         request.POST = fields  # type: ignore[assignment] # read-only in the stubs
     return get_response(request)
 

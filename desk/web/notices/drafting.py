@@ -25,7 +25,7 @@ from registry.notices.addressees import propose_addressees, to_notice_fields
 from registry.notices.checker import Gap, find_gaps
 from registry.notices.contents import FIELDS, QUESTIONS, NoticeItem, build_items
 from registry.notices.enclosures import list_packages, load_last_deposits
-from registry.parties.proposed_fees import select_fees, sum_proposed_fees
+from registry.parties.proposed_fees import propose_fees_for_cases, sum_proposed_fees
 from workers import wiring
 
 CASES_PER_PAGE = 20
@@ -165,7 +165,7 @@ def _build_fee_proposal(row: Notice, items: Sequence[NoticeItem]) -> dict[str, o
     cases = [item.row.case.number for item in items]
     query = urlencode({"party": row.party, "case": cases}, doseq=True)
     try:
-        proposal = sum_proposed_fees(select_fees(row.owner, row.party, cases))
+        proposal = sum_proposed_fees(propose_fees_for_cases(row.owner, row.party, cases))
     except InvalidRequestError:  # The decision of a case has changed since.
         return {}
     if proposal is None:

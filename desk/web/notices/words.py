@@ -108,7 +108,7 @@ STATE_LABELS = {
     Notice.State.RESOLVED: _("resolved"),
     Notice.State.DISCARDED: _("discarded"),
 }
-ARRIVED_LABEL = _("signed and answered; sending was not recorded")
+SIGNED_AND_ANSWERED_LABEL = _("signed and answered; sending was not recorded")
 """State of a signed notice with a reply: it was delivered, even if no member recorded that it was sent."""
 OUTCOME_LABELS = {
     Notice.State.ANSWERED: _("Reply received"),
@@ -224,7 +224,9 @@ def summarize_request(row: Notice, cases: int) -> str:
 def describe_state(row: Notice) -> str:
     """Describe the state of a notice annotated by :func:`registry.notices.notices.annotate_replies`."""
     state = str(
-        ARRIVED_LABEL if row.state == Notice.State.SIGNED and row.answered else STATE_LABELS[Notice.State(row.state)]
+        SIGNED_AND_ANSWERED_LABEL
+        if row.state == Notice.State.SIGNED and row.answered
+        else STATE_LABELS[Notice.State(row.state)]
     )
     template = gettext("%(state)s; reported as removed, still online at the last visit")
     return template % {"state": state} if row.refuted else state

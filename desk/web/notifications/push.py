@@ -31,7 +31,7 @@ class PushSetup:
     """Data that a page needs to subscribe its browser."""
 
     key: str  # This installation's public key, in the format that browsers expect.
-    here: PushSubscription | None  # The current browser's subscription, if any.
+    subscription: PushSubscription | None  # The current browser's subscription, if any.
 
 
 def get_push_setup(request: HttpRequest) -> PushSetup | None:

@@ -14,6 +14,6 @@ urlpatterns: list[URLPattern] = [
     path(
         "operator/timestamp-services/<str:name>/remove", views.remove_timestamp_service, name="remove-timestamp-service"
     ),
-    path("operator/retry", views.retry_failures, name="operator-retry"),
-    path("operator/leave", views.leave, name="operator-leave"),
+    path("operator/retry", views.retry_failed_tasks, name="operator-retry"),
+    path("operator/leave", views.dismiss_failed_tasks, name="operator-leave"),
 ]

@@ -89,8 +89,8 @@ def operator(request: HttpRequest) -> HttpResponse:
     status = collect_status(wiring.services(), MAX_COUNTED_ROWS)
     checks = health.run_checks(status, wiring.services().config, in_words)
     values = {
-        "amiss": [check for check in checks if not check.ok],
-        "well": [check for check in checks if check.ok],
+        "problems": [check for check in checks if not check.ok],
+        "passed": [check for check in checks if check.ok],
         "failures": [
             (jobs.translate_label(failure.step), failure) for failure in status.failures if not failure.dismissed
         ],
@@ -143,7 +143,7 @@ def _render_timestamp_services(
     added = set(AddedTimestampService.objects.values_list("name", flat=True))
     values = {
         "offered": [
-            (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes))
+            (offer, offer.kind, _(offer.shared_data), _(offer.costs), _(offer.duration))
             for offer in list_unused_offers(services)
         ],
         "used": [
@@ -215,11 +215,11 @@ def site_settings(request: HttpRequest) -> HttpResponse:
         return _write_settings(request)
     config = wiring.services().config
     file_settings, environment_names = read_editable_settings(config.data_dir), list_fixed_settings()
-    values_set = {
+    current_values = {
         name: getattr(config, name) if name in environment_names else file_settings.get(name, "")
         for name in WRITABLE_SETTINGS
     }
-    return _render_settings(request, values_set)
+    return _render_settings(request, current_values)
 
 
 @require_reauthentication
@@ -299,7 +299,7 @@ def _describe_waiting_time(status: InstallationStatus, queue: str) -> str:
 
 @require_POST
 @operator_view
-def retry_failures(request: HttpRequest) -> HttpResponse:
+def retry_failed_tasks(request: HttpRequest) -> HttpResponse:
     """Retry failed rows of a step, for one reason or all."""
     with ErrorMessages(request):
         count = retry_failed(wiring.services().enqueue, *_parse_failure_key(request))
@@ -313,7 +313,7 @@ def retry_failures(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @operator_view
-def leave(request: HttpRequest) -> HttpResponse:
+def dismiss_failed_tasks(request: HttpRequest) -> HttpResponse:
     """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with ErrorMessages(request):
         count = dismiss_failures(*_parse_failure_key(request), by=request.user.get_username())

@@ -18,10 +18,10 @@ from exhibit.errors import InvalidRequestError, is_accepted
 from exhibit.plain import to_one_line
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
-from registry.parties.demands import NewDemand, NewEntry, parse_amount, to_units
+from registry.parties.demands import NewDemand, NewEntry, parse_amount, to_main_units
 from registry.parties.invoices import NewInvoice, parse_instalments
 from registry.parties.periods import Period, compute_totals, list_periods, parse_period
-from registry.parties.proposed_fees import multiply_fee, select_fees, sum_proposed_fees
+from registry.parties.proposed_fees import multiply_fee, propose_fees_for_cases, sum_proposed_fees
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx, parse_fee_table
 from registry.works.work_tables import parse_day
 
@@ -126,13 +126,13 @@ def _parse_demand(
 
 def _build_fee_proposals(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
     """Return the fees proposed for a site's cases, and the form fields prefilled from them."""
-    proposals, available_fees = select_fees(owner, party, cases), demands.list_fees(owner)
+    proposals, available_fees = propose_fees_for_cases(owner, party, cases), demands.list_fees(owner)
     fee_total = sum_proposed_fees(proposals)
     combined_total = fee_total if len(proposals) > 1 else None
     single_fee = fee_total.lines[0][1] if fee_total is not None and len(fee_total.lines) == 1 else None
     prefilled_values = {
         "fee": f"{single_fee.table.number}.{single_fee.number}" if single_fee else "",
-        "amount": str(to_units(combined_total.amount, combined_total.currency)) if combined_total else "",
+        "amount": str(to_main_units(combined_total.amount, combined_total.currency)) if combined_total else "",
         "currency": combined_total.currency if combined_total else "",
         "basis": words.describe_basis(combined_total) if combined_total else "",
     }

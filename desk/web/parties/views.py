@@ -8,7 +8,7 @@ from desk.web.common.access import clean_text
 from desk.web.common.pages import ErrorMessages, decider_post, get_page, member_page
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
-from registry.bundles import packages as packing
+from registry.bundles import packages as registry_packages
 from registry.cases.work_search import build_thumbnail_subquery
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner, WorkPicture
 from registry.notices import notices
@@ -40,7 +40,10 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     notice_rows = notices.list_notices(owner).filter(party=name)
     replies = NoticeReply.objects.filter(notice__in=notice_rows).select_related("notice").order_by("-at")
     sealed_numbers = (
-        packing.list_deliverable_cases(owner).filter(party=name).order_by("number").values_list("number", flat=True)
+        registry_packages.list_deliverable_cases(owner)
+        .filter(party=name)
+        .order_by("number")
+        .values_list("number", flat=True)
     )
     return {
         "party": line,
@@ -56,7 +59,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         "replies": [
             (row, notice_words.REPLY_LABELS[NoticeReply.Kind(row.kind)]) for row in replies[: parties.MAX_LISTED]
         ],
-        "sealed": list(sealed_numbers[: packing.MAX_BUNDLES]),
+        "sealed": list(sealed_numbers[: registry_packages.MAX_BUNDLES]),
         "packages": owner.packages.filter(bundles__case__party=name, removed_at=None)
         .distinct()
         .order_by("-number")[:3],

@@ -6,7 +6,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
-from registry.parties.demands import describe_fee, to_units
+from registry.parties.demands import describe_fee, to_main_units
 from registry.parties.periods import parse_period
 from registry.parties.proposed_fees import FeeTotal, KnownUse, ProposedFee
 
@@ -43,7 +43,7 @@ def format_amount(number: int | None, currency: str) -> str:
     """Format an amount with its currency; a dash for None."""
     if number is None:
         return "–"
-    return number_format(to_units(number, currency), force_grouping=True) + "\u00a0" + currency
+    return number_format(to_main_units(number, currency), force_grouping=True) + "\u00a0" + currency
 
 
 def format_fee(row: Fee) -> str:

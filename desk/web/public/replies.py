@@ -103,7 +103,7 @@ def _build_reply_values(row: NoticeReply, cases: list[ReplyPageCase]) -> dict[st
     kind = NoticeReply.Kind(row.kind)
     places = list_rechecked_pages(row, cases) if kind is NoticeReply.Kind.REMOVED else []
     observations = [
-        (place, STATUS_LABELS[place.standing] if place.standing and place.is_confirmed_since(row.at) else None)
+        (place, STATUS_LABELS[place.standing] if place.standing and place.was_rechecked_since(row.at) else None)
         for place in places
     ]
     return {

@@ -43,7 +43,7 @@ def _limit_rate(action: str) -> Callable[[View], View]:
             if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
             error_response = _build_error_response(
-                InvalidRequestError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS
+                InvalidRequestError("Too many requests. Try again in a minute."), HTTPStatus.TOO_MANY_REQUESTS
             )
             error_response["Retry-After"] = "60"
             return error_response
@@ -96,9 +96,9 @@ def find_by_content(request: HttpRequest) -> JsonResponse:
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """Return a manifest store exactly as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
-        return _build_error_response(InvalidRequestError("Only whole manifest stores are kept here."), 400)
+        return _build_error_response(InvalidRequestError("Only complete manifest stores are available."), 400)
     if not name.isprintable() or (store := load_manifest_store(name)) is None:
-        return _build_error_response(NotFoundError("There is no such manifest here."), 404)
+        return _build_error_response(NotFoundError("There is no manifest with this ID."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
 
 
@@ -108,16 +108,16 @@ def _parse_body(request: HttpRequest) -> dict[str, Untyped]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise InvalidRequestError("The body isn't a JSON object with alg and value.")
+        raise InvalidRequestError("The request body is not a JSON object with alg and value.")
     return body
 
 
 def _find_matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
-        raise InvalidRequestError(f"Only the algorithm {SOFT_BINDING} is known here.")
+        raise InvalidRequestError(f"Only the algorithm {SOFT_BINDING} is supported.")
     limit = request.GET.get("maxResults", str(DEFAULT_RESULTS))
     if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
-        raise InvalidRequestError("maxResults is a number from 1 on.")
+        raise InvalidRequestError("maxResults must be a number, at least 1.")
     results = find_manifests(read_binding(value), min(int(limit[:4]), MAX_RESULTS))
     match_data = [{"manifestId": result.manifest, "similarityScore": result.score} for result in results]
     return JsonResponse({"matches": match_data}, headers=HEADERS)

@@ -26,7 +26,7 @@ from registry.log.accuracy import compute_accuracy, load_joined_counts
 from registry.matches import calibrations
 from workers import wiring
 from workers.operations.checks import check_disk
-from workers.operations.metrics import render_metrics as house_metrics
+from workers.operations.metrics import render_metrics
 from workers.servers.postgres import is_database_responding
 from workers.servers.redis import is_redis_responding
 
@@ -111,7 +111,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     if not run_checks(SECONDS_FOR_HEALTH, database=_is_database_available)["database"]:
         return HttpResponse(DATABASE_NOT_RESPONDING, status=503, content_type="text/plain")
-    return HttpResponse(house_metrics(wiring.services()), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(render_metrics(wiring.services()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _is_metrics_access_allowed(request: HttpRequest, config: Config) -> bool:

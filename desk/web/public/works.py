@@ -10,7 +10,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from desk.api.alliance.opened import search_public_works
+from desk.api.alliance.public_pages import search_public_works
 from desk.api.common.problems import Problem, get_error_status
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
@@ -66,7 +66,7 @@ def _render_script(facts: dict[str, Untyped]) -> str:
     text = json.dumps(facts, ensure_ascii=False)
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308 (its signs are escaped above)
+    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308 (special characters are escaped above)
 
 
 ROBOTS = "User-agent: *\nAllow: /id/\nAllow: /static/\nDisallow: /\n"

@@ -14,7 +14,7 @@ _DEVICES = {name: name.removesuffix(" OS") for name in ("iPhone", "iPad", "Andro
 
 
 @register.simple_tag
-def site_is_open() -> bool:
+def is_sign_up_open() -> bool:
     """Return True if anyone may sign up."""
     return bool(settings.CONFIG.sign_up == "open")
 

@@ -24,8 +24,8 @@ MAX_SHOWN = 3
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
     """Return the template data of a case's notices; ``paused`` if there is a counter-notice. Needs one query."""
-    case_notice_rows = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
-    rows: QuerySet[Any, Any] = annotate_replies(case_notice_rows)
+    related_notices = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
+    rows: QuerySet[Any, Any] = annotate_replies(related_notices)
     notices_with_states = [(row, describe_state(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
@@ -37,7 +37,7 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
 
 
 @register.simple_tag
-def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
+def unread_replies(owner: Owner) -> list[tuple[NoticeReply, str]]:
     """Return at most ``MAX_SHOWN`` + 1 unread replies to notices, oldest first. Needs one query."""
     rows = replies.list_unread_replies(owner)[: MAX_SHOWN + 1]
     return [(row, str(REPLY_LABELS[NoticeReply.Kind(row.kind)])) for row in rows]
@@ -52,20 +52,19 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 
 
 @register.simple_tag
-def with_due(memberships: Sequence[Membership]) -> list[Membership]:
+def annotate_due(memberships: Sequence[Membership]) -> list[Membership]:
     """Annotate memberships with ``due`` (number of notices that are due) and ``unread`` (number of unread replies).
 
     Needs two queries.
     """
-    members = list(memberships)
-    unread_replies = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[member.owner_id for member in members])
-    unread_owners = unread_replies.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
-    unread_counts = dict(unread_owners.annotate(n=Count("pk")))
-    owners = Notice.objects.filter(
-        build_due_soon_filter(timezone.localdate()), owner__in=[membership.owner_id for membership in members]
-    )
-    due_counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
-    for membership in members:
+    rows = list(memberships)
+    owner_ids = [row.owner_id for row in rows]
+    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=owner_ids)
+    unread = unread.exclude(notice__state=Notice.State.DISCARDED).order_by()
+    unread_counts = dict(unread.values_list("notice__owner").annotate(n=Count("pk")))
+    due_notices = Notice.objects.filter(build_due_soon_filter(timezone.localdate()), owner__in=owner_ids)
+    due_counts = dict(due_notices.order_by().values_list("owner").annotate(n=Count("pk")))
+    for membership in rows:
         membership.due = due_counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
         membership.unread = unread_counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
-    return members
+    return rows

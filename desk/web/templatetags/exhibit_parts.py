@@ -52,23 +52,23 @@ PAGES = {
 }
 """Pages in the navigation, by URL name."""
 
-MAX_ADDRESS = 160
+MAX_SHOWN_URL = 160
 """Maximum number of characters of a URL that are shown."""
 
 
 @register.filter
-def marked(text: str) -> SafeString:
+def render_markup(text: str) -> SafeString:
     """Render API documentation text with its `code` and its [links](#to) on the same page."""
-    html = _MARKUP.sub(lambda mark: _render_markup(*mark.groups()), escape(text))
+    html = _MARKUP.sub(lambda match: _render_match(*match.groups()), escape(text))
     return mark_safe(html)  # noqa: S308 - escaped before
 
 
-def _render_markup(code: str | None, text: str, anchor: str) -> str:
+def _render_match(code: str | None, text: str, anchor: str) -> str:
     return f"<code>{code}</code>" if code else f'<a href="#{anchor}">{text}</a>'
 
 
 @register.filter
-def letters(host: str) -> str:
+def decoded_host(host: str) -> str:
     """Render a paragraph with the readable form of an ``xn--`` host; empty for others."""
     text = cases.describe_decoded_host(host)
     css = "message warning" if is_confusable(host) else "aside"
@@ -86,7 +86,7 @@ def as_time(at: datetime | None) -> str:
 
 
 @register.filter
-def as_last_time(at: datetime | None) -> str:
+def as_time_with_period(at: datetime | None) -> str:
     """Render a time at the end of a sentence."""
     return format_html("{}{}", as_time(at), pgettext("ends a sentence", "."))
 
@@ -114,15 +114,15 @@ def as_query(value: object, name: str) -> str:
 
 
 @register.filter
-def marked_as(text: object, css: str) -> str:
+def with_class(text: object, css: str) -> str:
     """Render a text in a ``span`` with a CSS class; empty for an empty text."""
     return format_html('<span class="{}">{}</span>', css, text) if text else ""
 
 
 @register.filter
-def above(first: object, further: object) -> str:
+def with_subline(first: object, second: object) -> str:
     """Render two lines in a table cell, the second one in a subdued style."""
-    return format_html('{}<br><span class="aside">{}</span>', first, further)
+    return format_html('{}<br><span class="aside">{}</span>', first, second)
 
 
 @register.filter
@@ -131,7 +131,7 @@ def as_link(url: str, text: str = "") -> str:
 
     The ``rel`` attribute suppresses the referrer, access to this window, and endorsement by search engines.
     """
-    label = text or Truncator(url).chars(MAX_ADDRESS)
+    label = text or Truncator(url).chars(MAX_SHOWN_URL)
     if not url.lower().startswith(("http://", "https://")):
         return format_html('<span class="url">{}</span>', label)
     return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, label)
@@ -169,7 +169,7 @@ class Table(template.Node):
             (flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns
         )
         head = format_html_join("", "<th{}>{}</th>", headings)
-        labels = {"aria-labelledby": options.get("named"), "aria-label": options.get("label")}
+        labels = {"aria-labelledby": options.get("labelled_by"), "aria-label": options.get("label")}
         region = flatatt(
             {"class": "scroll", "tabindex": "0", "role": "region" if any(labels.values()) else None} | labels
         )
@@ -186,12 +186,12 @@ def table(parser: template.base.Parser, token: template.base.Token) -> Table:
     """Parse a table with the given column names.
 
     ``numbers`` lists the (one-based) columns that contain numbers, ``urls`` those with URLs. The table is a region
-    labelled by the element with the ID ``named``, or by ``label``. If there are no rows, the part after ``empty`` is
-    shown instead.
+    labelled by the element with the ID ``labelled_by``, or by ``label``. If there are no rows, the part after
+    ``empty`` is shown instead.
     """
     bits = token.split_contents()[1:]
     # Column names and options are parsed like the arguments of a simple tag. The stubs lack the last argument.
-    names, options = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
+    names, options = parse_bits(parser, bits, [], "names", "options", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
     return Table(*_parse_until(parser, "endtable"), names, options)
 
 
@@ -236,7 +236,7 @@ def items(parser: template.base.Parser, token: template.base.Token) -> Items:
 
 
 @register.simple_block_tag(takes_context=True)
-def kept(context: Context, content: str, name: str) -> str:
+def capture_as(context: Context, content: str, name: str) -> str:
     """Store the content in the context under a name, and render nothing."""
     context[name] = content
     return ""
@@ -257,21 +257,27 @@ def details(content: str, label: str, **attributes: object) -> SafeString:
 
 
 @register.simple_block_tag
-def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
-    """Render a collapsible section. ``beside`` is text next to its heading; ``named`` is the section's ID."""
+def fold(content: str, section_id: str, title: str, beside: str = "", **attributes: object) -> SafeString:
+    """Render a collapsible section. ``beside`` is text next to its heading."""
     shown_attributes = flatatt({"class": "fold"} | _build_html_attributes(attributes))
     heading = format_html(
         "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
     )
     return format_html(
-        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', shown_attributes, heading, named, content
+        '<details{}><summary>{}</summary><div id="{}">{}</div></details>',
+        shown_attributes,
+        heading,
+        section_id,
+        content,
     )
 
 
 @register.simple_block_tag(takes_context=True)
-def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
+def form(
+    context: Context, content: str, page: str, *url_args: object, send: str = "", **attributes: object
+) -> SafeString:
     """Render a POST form for a page, by default the current one. ``send`` is the label of the submit button."""
-    action = reverse(page, args=where) if page else None
+    action = reverse(page, args=url_args) if page else None
     form_attributes = flatatt({"method": "post", "action": action} | _build_html_attributes(attributes))
     csrf_field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
     submit_button = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
@@ -279,23 +285,26 @@ def form(context: Context, content: str, page: str, *where: object, send: str = 
 
 
 @register.simple_tag
-def said(sentence: str, **values: object) -> SafeString:
-    """Replace the placeholders in braces of a sentence with values."""
-    return format_html(str(sentence), **values)
+def format_text(text: str, **values: object) -> SafeString:
+    """Replace the placeholders in braces of a text with values."""
+    return format_html(str(text), **values)
 
 
 @register.simple_tag
-def nothing(words: str, page: str = "", *where: object, label: str = "", further: str = "") -> SafeString:
-    """Render the message for an empty list, with a link to a page, by default to the unfiltered list."""
-    url = reverse(page, args=where) + further if page else further or "?"
+def empty_message(text: str, page: str = "", *url_args: object, label: str = "", suffix: str = "") -> SafeString:
+    """Render the message for an empty list, with a link to a page, by default to the unfiltered list.
+
+    ``suffix`` is appended to the URL.
+    """
+    url = reverse(page, args=url_args) + suffix if page else suffix or "?"
     link = format_html(' <a href="{}">{}</a>', url, label) if label else ""
-    return format_html('<p class="empty">{}{}</p>', words, link)
+    return format_html('<p class="empty">{}{}</p>', text, link)
 
 
 @register.simple_tag
-def either(holds: object, words: object, otherwise: object) -> object:
-    """Return ``words`` if the condition holds, otherwise ``otherwise``."""
-    return words if holds else otherwise
+def either(condition: object, value: object, alternative: object) -> object:
+    """Return ``value`` if the condition is true, otherwise ``alternative``."""
+    return value if condition else alternative
 
 
 @register.simple_tag(takes_context=True)
@@ -313,7 +322,7 @@ def row(context: Context, *values: object) -> SafeString:
 
 @register.simple_tag
 def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
-    """Render an input with its label, a note next to the label (``beside``), and help text (``helped``).
+    """Render an input with its label, a note next to the label (``beside``), and ``help_text``.
 
     In attribute names, ``_`` is replaced by ``-``. Attributes with the value None are omitted.
     """
@@ -321,7 +330,7 @@ def field(name: str, label: str, value: object = None, /, **attributes: object) 
 
 
 @register.simple_tag
-def area(name: str, label: str, value: object, /, **attributes: object) -> SafeString:
+def text_area(name: str, label: str, value: object, /, **attributes: object) -> SafeString:
     """Render a multi-line field."""
     return _render_labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
 
@@ -340,12 +349,12 @@ def choice(
 
 @register.simple_tag
 def link_to(
-    page: str, *where: object, label: str, further: str = "", unless: object = None, **attributes: object
+    page: str, *url_args: object, label: str, suffix: str = "", unless: object = None, **attributes: object
 ) -> str:
-    """Render a link to a page, or only its label if ``unless`` is true. ``further`` is appended to the URL."""
+    """Render a link to a page, or only its label if ``unless`` is true. ``suffix`` is appended to the URL."""
     if unless:
         return conditional_escape(label)
-    shown_attributes = {"href": reverse(page, args=where) + further} | _build_html_attributes(attributes)
+    shown_attributes = {"href": reverse(page, args=url_args) + suffix} | _build_html_attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(shown_attributes), label)
 
 
@@ -357,9 +366,11 @@ def button(label: str, keys: str = "", /, **attributes: object) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
+def button_to(
+    context: Context, page: str, *url_args: object, label: str, inline: str = "", **attributes: object
+) -> str:
     """Render a POST form with a single button. ``inline`` is the accessible name of a button inside a sentence."""
-    form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
+    form = flatatt({"method": "post", "action": reverse(page, args=url_args), "class": "inline" if inline else None})
     csrf_field = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
     default_attributes = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
     button = flatatt(default_attributes | _build_html_attributes(attributes))
@@ -369,7 +380,7 @@ def button_to(context: Context, page: str, *where: object, label: str, inline: s
 
 
 @register.simple_tag(takes_context=True)
-def ways(context: Context, *pages: str) -> SafeString:
+def nav_links(context: Context, *pages: str) -> SafeString:
     """Render navigation links to pages, of the context's owner if there is one. The current section is marked."""
     path, owner = _SITE_PATHS.sub(r"\1parties/", context["request"].path), context.get("owner")
     labels_by_url = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
@@ -393,9 +404,9 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
 
 
 @register.simple_tag(takes_context=True)
-def signed_with(context: Context, act: str, of: object) -> SafeString:
+def passkey_attributes(context: Context, action: str, object_id: object) -> SafeString:
     """Return the attributes of a button whose action is signed with a passkey; empty if the owner requires none."""
-    return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
+    return format_html(' data-act="{}" data-of="{}"', action, object_id) if context["owner"].passkeys else SafeString()
 
 
 def punctuation(request: HttpRequest) -> dict[str, object]:
@@ -415,7 +426,7 @@ def _format_cell(value: object) -> object:
 
 
 def _render_labelled(name: str, label: str, html: str, attributes: dict[str, object], *content: object) -> SafeString:
-    help_text = attributes.pop("helped", "")
+    help_text = attributes.pop("help_text", "")
     if aside_text := attributes.pop("beside", ""):
         label = format_html('{} <span class="aside">{}</span>', label, aside_text)
     # Several forms on a page may have fields of the same name, so the ID can be set.

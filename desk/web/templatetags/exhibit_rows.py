@@ -12,12 +12,19 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from crawler.searches.mapping import SearchService, UsageConditions
-from desk.texts.cases import decision_in_words, describe_case_for_email, standing_in_words, who_in_words
+from desk.texts.cases import decider_in_words, decision_in_words, describe_case_for_email, status_in_words
 from desk.texts.evidence import service_kind, timestamp_subject
 from desk.texts.numbers import counted, grouped, money
-from desk.texts.ownership import bulk_in_words
+from desk.texts.ownership import bulk_edit_in_words
 from desk.texts.sentences import in_words
-from desk.web.downloads.reports import bundles_for, day_in_words, files_of, heading_of, limits_of, title_of
+from desk.web.downloads.reports import (
+    day_in_words,
+    package_heading,
+    report_files,
+    report_heading,
+    report_limits,
+    report_title,
+)
 from indexer.layout.information import COMPOSITION_REASONS
 from registry.crawls.archive_captures import ARCHIVE_TITLES
 from registry.crawls.crawling import ARCHIVE, MANUAL, MAX_COUNTED, SEARCH
@@ -29,28 +36,35 @@ from workers import wiring
 
 register = template.Library()
 _TEXT_FILTERS = (
-    bulk_in_words,
+    bulk_edit_in_words,
     counted,
     decision_in_words,
     grouped,
     in_words,
     describe_case_for_email,
     money,
-    standing_in_words,
+    status_in_words,
 )
 _EVIDENCE_FILTERS = (
-    bundles_for,
+    package_heading,
     day_in_words,
-    files_of,
-    heading_of,
-    limits_of,
-    title_of,
-    who_in_words,
+    report_files,
+    report_heading,
+    report_limits,
+    report_title,
+    decider_in_words,
     service_kind,
     timestamp_subject,
 )
-for said in (*_TEXT_FILTERS, *_EVIDENCE_FILTERS, is_revisit_watch, is_manual_watch, is_unscheduled, is_list_watch):
-    register.filter(said.__name__, said)
+for text_filter in (
+    *_TEXT_FILTERS,
+    *_EVIDENCE_FILTERS,
+    is_revisit_watch,
+    is_manual_watch,
+    is_unscheduled,
+    is_list_watch,
+):
+    register.filter(text_filter.__name__, text_filter)
 
 
 @register.filter
@@ -92,13 +106,13 @@ def is_composed(reasons: Collection[str]) -> bool:
 
 
 @register.filter
-def about(service: SearchService) -> str:
+def service_description(service: SearchService) -> str:
     """Return a search service's description, in the reader's language if available."""
     return service.about_in.get(get_language() or "", service.about)
 
 
 @register.filter
-def conditions(service: SearchService) -> UsageConditions:
+def service_conditions(service: SearchService) -> UsageConditions:
     """Return a search service's terms, in the reader's language if available."""
     return service.conditions_in.get(get_language() or "", service.conditions)
 
@@ -119,7 +133,7 @@ def source_title(source: Mapping[str, Any]) -> str:
 
 
 @register.filter
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse a time that is stored as text (RFC 3339)."""
     return datetime.fromisoformat(text)
 

@@ -33,12 +33,12 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         return {}
     if not hasattr(request, "first_steps"):  # The cases page calls this tag twice.
         request.first_steps = _get_progress_flags(owner)
-    works, watch, has_cases, has_decision, under_way = request.first_steps
+    has_works, has_watch, has_cases, has_decision, is_crawling = request.first_steps
     if has_decision or below != bool(has_cases and page == "cases"):
         return {}
     steps = [
-        (works, _("Add works"), reverse("add-works", args=[owner.slug])),
-        (watch, _("Find your pictures on the web"), reverse("where", args=[owner.slug])),
+        (has_works, _("Add works"), reverse("add-works", args=[owner.slug])),
+        (has_watch, _("Find your pictures on the web"), reverse("where", args=[owner.slug])),
         (has_cases, _("Wait for the first match"), ""),
         (has_decision, _("Decide the first case"), reverse("cases", args=[owner.slug])),
     ]
@@ -52,14 +52,14 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         _("To blur found pictures until you choose to view them, use the Account menu."),
     ]
     is_fragment = "HX-Request" in request.headers
-    is_waiting = watch and not has_cases
+    is_waiting = has_watch and not has_cases
     is_current_page = request.path == url or (page == "watches" and next_label == steps[1][1])
     return {
         "steps": [(is_done, label) for is_done, label, _url in steps],
         "next": next_label,
         "url": url,
         "is_pending": is_waiting,
-        "under_way": under_way,
+        "under_way": is_crawling,
         "polls": is_waiting and page == "cases" and request.path,
         "here": is_current_page and not is_fragment,  # True if the current page has the button for the next step.
         "sample": not has_cases and not owner.sample,
@@ -88,6 +88,7 @@ def _get_progress_flags(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
         Exists(Case.objects.filter(owner=OuterRef("pk"), is_related=False)),
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )
-    works, uploads, watch, has_cases, under_way = flags.get()
-    works = works or uploads or owner.sample  # Workers register the works of an upload or sample in the background.
-    return works, watch, has_cases, False, under_way or owner.sample
+    has_works, has_uploads, has_watch, has_cases, is_crawling = flags.get()
+    # Workers register the works of an upload or sample in the background.
+    has_works = has_works or has_uploads or owner.sample
+    return has_works, has_watch, has_cases, False, is_crawling or owner.sample

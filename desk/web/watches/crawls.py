@@ -61,7 +61,7 @@ def build_progress(crawl: Crawl) -> dict[str, object]:
         "spent": describe_spending(crawl),
         "scripted": crawling.count_unrun_scripts([crawl])[crawl.pk],
         "over_budget": budgets.count_unrendered(crawl).get("budget", 0),
-        "lacked_browser": partial(crawling.has_lacked_browser, crawl),  # Lazy: costs a query.
+        "lacked_browser": partial(crawling.was_browser_missing, crawl),  # Lazy: costs a query.
         "skipped_pages": describe_skipped_pages(crawl),
         "proposed": proposals.list_open_watch_proposals(crawl.watch).count() if crawl.watch.own else 0,
         "resting": crawling.list_paused_hosts(crawl).items(),
@@ -143,4 +143,4 @@ def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> 
     """Stop a crawl, keeping its results."""
     row = scoped.get_crawl(owner, watch_number, number)
     if planning.stop_crawl(wiring.services(), row, by=request.user.get_username()):
-        messages.success(request, _("The run ends and keeps what it has found."))
+        messages.success(request, _("The run is being stopped. Its results are kept."))

@@ -189,16 +189,16 @@ class WatchForm(forms.Form):
             name=name, sources=[], budget={**RENDERING}, interval_seconds=default_seconds, own=own
         )
         super().__init__(data, initial=_build_initial_values(watch), label_suffix="")
-        self.asks_archive = archive or is_archive_watch(watch)
-        is_search, input_kind = is_search_watch(watch) or service is not None, service.takes if service else ""
+        self.is_archive_query = archive or is_archive_watch(watch)
+        is_search, input_kind = is_search_watch(watch) or service is not None, service.query_kind if service else ""
         takes_queries = input_kind == "words" or bool(list_search_words(watch))
         unused_fields: tuple[str, ...] = SITE_FIELDS if is_search else SEARCH_FIELDS
         if is_file_watch(watch):
             unused_fields = (*BUDGET_FIELDS, "delay")
-        elif self.asks_archive:
+        elif self.is_archive_query:
             unused_fields = NON_ARCHIVE_FIELDS
         unused_fields += () if archive else ARCHIVE_FIELDS
-        if is_search or self.asks_archive or any(source["kind"] not in own_sites.KINDS for source in watch.sources):
+        if is_search or self.is_archive_query or any(source["kind"] not in own_sites.KINDS for source in watch.sources):
             unused_fields += ("own",)
         unused_work_fields = WORK_FIELDS if takes_queries or not is_search or input_kind == "nothing" else ()
         for field in (*unused_fields, *(() if takes_queries else ("words",)), *unused_work_fields):
@@ -217,7 +217,7 @@ class WatchForm(forms.Form):
         zone_field.choices = [(name, name) for name in zones]
 
     def parse_settings(self) -> dict[str, Any]:
-        """Return the settings as arguments of ``arrange`` and ``update_watch``."""
+        """Return the settings as arguments of ``set_up_watch`` and ``update_watch``."""
         values = {name: value for name, value in self.cleaned_data.items() if value is not None}
         budget = {name: values[field] * unit for field, (name, unit) in BUDGET_UNITS.items() if field in values}
         budget |= {name: values[name] for name in ("money", "money_month") if name in values}
@@ -237,17 +237,17 @@ class WatchForm(forms.Form):
         }
 
     @property
-    def subjects(self) -> list[forms.BoundField]:
+    def subject_fields(self) -> list[forms.BoundField]:
         """Fields for the name and the search subjects, if present."""
         return [self[name] for name in ("name", "own", "words", *WORK_FIELDS) if name in self.fields]
 
     @property
-    def captures(self) -> list[forms.BoundField]:
+    def archive_fields(self) -> list[forms.BoundField]:
         """Fields for the archive query, if present."""
         return [self[name] for name in ARCHIVE_FIELDS if name in self.fields]
 
     @property
-    def spending(self) -> list[forms.BoundField]:
+    def budget_fields(self) -> list[forms.BoundField]:
         """Fields for the budget of a run, if present."""
         return [self[name] for name in BUDGET_FIELDS if name in self.fields]
 
@@ -258,7 +258,7 @@ class WatchForm(forms.Form):
             InvalidRequestError: A domain or time is invalid.
         """
         values = self.cleaned_data
-        return archive_captures.build_subjects(values["domains"].split(), values["since"], values["until"])
+        return archive_captures.build_archive_query(values["domains"].split(), values["since"], values["until"])
 
     def parse_subjects(self, owner: Owner) -> dict[str, Any]:
         """Parse the subjects of search queries.

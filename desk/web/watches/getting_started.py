@@ -213,7 +213,9 @@ def _build_engine_values(owner: Owner, name: str, service: SearchService) -> dic
 def _list_open_collections() -> dict[str, SearchService]:
     """List the search services that accept queries and need no key, by name."""
     search_services = load_services(wiring.services().config)
-    collections = {name: item for name, item in search_services.items() if item.takes == "words" and not item.key_form}
+    collections = {
+        name: item for name, item in search_services.items() if item.query_kind == "words" and not item.key_form
+    }
     return dict(sorted(collections.items(), key=lambda item: item[1].name))
 
 

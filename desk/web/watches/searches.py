@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts.schedules import describe_captures as archived, describe_costs
+from desk.texts.schedules import describe_archive_estimates, describe_costs
 from desk.texts.sentences import in_words
 from desk.web.common.access import is_manager, parse_number
 from desk.web.common.pages import decider_form, manager_post, member_page, render_page
@@ -90,7 +90,8 @@ def create_archive_watch(request: HttpRequest, owner: Owner) -> HttpResponse:
             options, subjects = form.parse_settings(), form.parse_archive_subjects()
             name = form.cleaned_data["archive"]
             if request.POST.get("estimate"):
-                sentences = archived(archive_captures.estimate_runs(services, [name], options["budget"], subjects))
+                estimates = archive_captures.estimate_runs(services, [name], options["budget"], subjects)
+                sentences = describe_archive_estimates(estimates)
             else:
                 by = request.user.get_username()
                 watch = set_up_watch(services, owner, sources=[(crawling.ARCHIVE, name)], by=by, **options, **subjects)
@@ -113,7 +114,7 @@ def create_search_watch(request: HttpRequest, owner: Owner, service: str) -> Htt
     alternatives = {
         name: other_service.name
         for name, other_service in load_services(services.config).items()
-        if other_service.takes == search_service.takes
+        if other_service.query_kind == search_service.query_kind
     }
     service_names = [
         service,
@@ -140,7 +141,7 @@ def create_search_watch(request: HttpRequest, owner: Owner, service: str) -> Htt
         "service": search_service,
         "lacks": get_obstacle(services, owner, service, search_service),
         "others": [(name, title, name in service_names) for name, title in alternatives.items() if name != service]
-        if search_service.takes != "nothing"
+        if search_service.query_kind != "nothing"
         else [],
         "costs": sentences,
     }

@@ -17,7 +17,7 @@ from desk.web.watches.forms import WatchForm, is_file_watch
 from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError, RefusedError
 from registry import scoped
 from registry.cases import opt_outs
-from registry.crawls import copy_checks, own_sites, page_changes, planning, watch_settings, watches as arranging
+from registry.crawls import copy_checks, own_sites, page_changes, planning, watch_settings, watches as registry_watches
 from registry.crawls.budgets import list_month_charges, sum_charges
 from registry.crawls.revisits import is_revisit_watch
 from registry.matches import proposals
@@ -95,7 +95,9 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if form.is_valid():
         try:
             by = request.user.get_username()
-            arranging.update_watch(wiring.services(), row, **form.parse_settings(), **form.parse_subjects(owner), by=by)
+            registry_watches.update_watch(
+                wiring.services(), row, **form.parse_settings(), **form.parse_subjects(owner), by=by
+            )
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:
@@ -146,7 +148,7 @@ def add_known_copy(request: HttpRequest, owner: Owner, number: int) -> None:
     url, work = clean_text(request.POST.get("url", "")), clean_text(request.POST.get("work", ""))
     try:
         work_row = scoped.get_work(owner, parse_number(work) or 0)
-        arranging.place_known_copy(wiring.services(), work_row, watch, url, by=request.user.get_username())
+        registry_watches.place_known_copy(wiring.services(), work_row, watch, url, by=request.user.get_username())
     except NotFoundError:
         messages.error(request, _("No work has this number."))
     except RefusedError:

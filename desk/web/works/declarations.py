@@ -16,7 +16,7 @@ from exhibit.types import DeclaredWork
 from registry import scoped
 from registry.log.audit_log import EvidenceKind
 from registry.models import Owner, Work
-from registry.works import declarations as declaring
+from registry.works import declarations as registry_declarations
 from registry.works.ownership import record_reply as answer_remark
 from registry.works.public_works import publish_work, unpublish_work
 from registry.works.registration import remove_work
@@ -40,7 +40,9 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
         version = parse_number(request.POST.get("version"))
         try:
-            has_changed = declaring.edit_work(row, _parse_declaration(request), by=by, reason=reason, version=version)
+            has_changed = registry_declarations.edit_work(
+                row, _parse_declaration(request), by=by, reason=reason, version=version
+            )
         except ExhibitError as problem:
             error = in_words(problem)
         else:
@@ -77,10 +79,10 @@ def attach_document(request: HttpRequest, owner: Owner, number: int) -> str:
     file = request.FILES.get("file")
     if file is None:
         raise InvalidRequestError(_("Choose a file."))
-    if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
+    if (file.size or 0) > registry_declarations.MAX_ATTACHMENT_BYTES:
         raise InvalidRequestError(_("The document is too large."))
     about, by = clean_text(request.POST.get("about", "")), request.user.get_username()
-    declaring.attach_document(wiring.services(), row, str(file.name), file.read(), description=about, by=by)
+    registry_declarations.attach_document(wiring.services(), row, str(file.name), file.read(), description=about, by=by)
     return _("The document was saved byte for byte; its digest is in the log.")
 
 
@@ -101,7 +103,9 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
 @decider_post(back="work")
 def detach_document(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Remove a document from a work."""
-    declaring.detach_document(scoped.get_attachment(owner, number, attachment), by=request.user.get_username())
+    registry_declarations.detach_document(
+        scoped.get_attachment(owner, number, attachment), by=request.user.get_username()
+    )
 
 
 @decider_post(back="works")

@@ -15,7 +15,7 @@ from exhibit.errors import ExhibitError, InvalidRequestError
 from indexer.calibration.filed_pairs import Judgement
 from registry import scoped
 from registry.cases.history import join_sentences
-from registry.matches import explanations as asking
+from registry.matches import explanations
 from registry.models import Owner, Work
 from workers import wiring
 
@@ -44,14 +44,14 @@ def _explain_file(request: HttpRequest, work: Work) -> dict[str, object]:
         raise InvalidRequestError(_("Choose a file."))
     data = read_uploaded_picture(file, services.limits)
     with limit_member_searches(request.user.pk or 0):
-        explanation = asking.explain_search(services, work, data)
+        explanation = explanations.explain_search(services, work, data)
     if is_stored:
         judgement, by = Judgement(request.POST["keep"]), request.user.get_username()
-        asking.store_pair(services, work, explanation, data, judgement, name=str(file.name), by=by)
+        explanations.store_pair(services, work, explanation, data, judgement, name=str(file.name), by=by)
     return {
         "explained": explanation,
         "told": join_sentences([*map(in_words, explanation.sentences), *describe_remarks(explanation.reasons)]),
-        "before": asking.list_preceding_works(work, explanation),
-        "drawing": b64encode(asking.draw_alignment(services, work, explanation, data)).decode(),
+        "before": explanations.list_preceding_works(work, explanation),
+        "drawing": b64encode(explanations.draw_alignment(services, work, explanation, data)).decode(),
         "kept": is_stored,
     }

@@ -16,7 +16,7 @@ from desk.texts.numbers import grouped
 from desk.web.common.access import clean_text, parse_number
 from desk.web.common.pages import ROWS_PER_PAGE, ErrorMessages, decider_post, get_page, member_page
 from registry import scoped
-from registry.cases import work_search as searching
+from registry.cases import work_search
 from registry.matches import proposals
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import bulk
@@ -32,18 +32,18 @@ from workers import wiring
 
 FILTERS = (
     ("", _("All")),
-    (searching.WorkListFilter.WITH_OWNERSHIP_WARNINGS, _("With ownership warnings")),
-    (searching.WorkListFilter.LOW_INFORMATION, _("Never a certain match")),
-    (searching.WorkListFilter.WITH_CASES, _("Seen on the web")),
-    (searching.WorkListFilter.WITHOUT_AUTHOR, _("No author")),
-    (searching.WorkListFilter.ON_HOLD, _("On hold")),
-    (searching.WorkListFilter.WITH_RELATED_WORKS, _("Related works")),
+    (work_search.WorkListFilter.WITH_OWNERSHIP_WARNINGS, _("With ownership warnings")),
+    (work_search.WorkListFilter.LOW_INFORMATION, _("Matches always need review")),
+    (work_search.WorkListFilter.WITH_CASES, _("Seen on the web")),
+    (work_search.WorkListFilter.WITHOUT_AUTHOR, _("No author")),
+    (work_search.WorkListFilter.ON_HOLD, _("On hold")),
+    (work_search.WorkListFilter.WITH_RELATED_WORKS, _("Related works")),
 )
 SORTS = (
-    (searching.WorkOrder.NEWEST, _("Newest first")),
-    (searching.WorkOrder.OLDEST, _("Oldest first")),
-    (searching.WorkOrder.TITLE, _("By title")),
-    (searching.WorkOrder.AUTHOR, _("By author")),
+    (work_search.WorkOrder.NEWEST, _("Newest first")),
+    (work_search.WorkOrder.OLDEST, _("Oldest first")),
+    (work_search.WorkOrder.TITLE, _("By title")),
+    (work_search.WorkOrder.AUTHOR, _("By author")),
 )
 EDITS = (
     (ADD, _("Add to collection")),
@@ -59,8 +59,8 @@ class WorkCard:
 
     work: Work
     cases: int
-    held: bool
-    doubts: list[str]  # Unanswered ownership warnings.
+    on_hold: bool
+    warnings: list[str]  # Unanswered ownership warnings.
 
 
 def prefetch_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
@@ -74,7 +74,7 @@ def prefetch_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
 def build_cards(rows: Iterable[Work]) -> list[WorkCard]:
     """Return the cards of works fetched with :func:`prefetch_cards`."""
     works = list(rows)
-    counts = searching.count_cases_by_work(works)
+    counts = work_search.count_cases_by_work(works)
     on_hold = set(Flood.list_active().filter(work__in=works).values_list("work", flat=True))
     return [WorkCard(row, counts.get(row.pk, 0), row.pk in on_hold, ownership.summarize_warnings(row)) for row in works]
 
@@ -93,17 +93,17 @@ class ListFilters:
     def from_query(cls, query: QueryDict) -> Self:
         """Parse a query string or hidden form fields."""
         sort, upload, collection = (query.get(name) for name in ("sort", "upload", "collection"))
-        order = sort if sort in set(searching.WorkOrder) else searching.WorkOrder.NEWEST
+        order = sort if sort in set(work_search.WorkOrder) else work_search.WorkOrder.NEWEST
         return cls(
             clean_text(query.get("q", "")), query.get("only", ""), parse_number(upload), parse_number(collection), order
         )
 
     def find_works(self, owner: Owner) -> QuerySet[Work]:
         """Return the matching works."""
-        return searching.search_works(owner, self.words, self.only, self.upload, self.collection)
+        return work_search.search_works(owner, self.words, self.only, self.upload, self.collection)
 
     @property
-    def narrowed(self) -> bool:
+    def has_filters(self) -> bool:
         """True if a filter is set."""
         return bool(self.words or self.only or self.upload or self.collection)
 
@@ -111,17 +111,17 @@ class ListFilters:
 @member_page("web/works.html")
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's works, filtered and sorted."""
-    query, counts = request.GET, searching.count_by_filter(owner)
+    query, counts = request.GET, work_search.count_by_filter(owner)
     list_filters = ListFilters.from_query(query)
     rows = list_filters.find_works(owner)
     before, after = parse_number(query.get("before")), parse_number(query.get("after"))
-    list_page = searching.list_works_page(prefetch_cards(rows), list_filters.sort, before, after, ROWS_PER_PAGE)
+    list_page = work_search.list_works_page(prefetch_cards(rows), list_filters.sort, before, after, ROWS_PER_PAGE)
     collections = list(list_collections(owner))
     return {
         "piece": list_page,
         "cards": build_cards(list_page.works),
         "list_filters": list_filters,
-        "count": rows.count() if list_filters.narrowed else counts[""],
+        "count": rows.count() if list_filters.has_filters else counts[""],
         "has_works": counts[""] > 0,
         "choices": [
             (value, f"{label} {grouped(counts[value])}")

@@ -43,7 +43,7 @@ def decide_hold(request: HttpRequest, owner: Owner, number: int) -> str:
     """Open the cases of a work on hold, dismiss the matches, or undo the dismissal."""
     row, decision = scoped.get_work(owner, number), request.POST.get("answer", "")
     if decision not in set(FloodAction):
-        raise InvalidRequestError(f"{decision!r} is no answer.")
+        raise InvalidRequestError(f"{decision!r} is not a valid answer.")
     by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
     decide_flood(wiring.services(), row, FloodAction(decision), by=by, reason=reason)
     return str(CHANGE_LABELS[decision])

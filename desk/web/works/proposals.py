@@ -11,7 +11,7 @@ from desk.texts.numbers import grouped
 from desk.web.common.pages import decider_post, get_page, member_page
 from exhibit.digests import Digest
 from exhibit.errors import InvalidRequestError
-from registry.matches import proposals as proposing
+from registry.matches import proposals as registry_proposals
 from registry.models import Owner, Watch
 from workers import wiring
 
@@ -22,12 +22,17 @@ TICK_OPTIONS = (("", gettext_lazy("Default")), ("all", gettext_lazy("All")), ("n
 def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the proposals with their files' metadata. Likely logos, icons and small copies are not preselected."""
     tick = request.GET.get("tick", "")
-    page = get_page(request, proposing.list_open_proposals(owner).order_by("plain", "-pk"), size=proposing.MAX_AT_ONCE)
+    page = get_page(
+        request,
+        registry_proposals.list_open_proposals(owner).order_by("plain", "-pk"),
+        size=registry_proposals.MAX_AT_ONCE,
+    )
     return {
         "page": page,
-        "is_full": page.paginator.count >= proposing.MAX_OPEN,
+        "is_full": page.paginator.count >= registry_proposals.MAX_OPEN,
         "rows": [
-            (row, proposing.get_file_name(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page
+            (row, registry_proposals.get_file_name(row), {"": not row.plain, "none": False}.get(tick, True))
+            for row in page
         ],
         "ticks": TICK_OPTIONS,
         "tick": tick if tick in dict(TICK_OPTIONS) else "",
@@ -40,13 +45,13 @@ def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Register or dismiss the selected proposals."""
     digests, by = _parse_digests(request.POST.getlist("picture")), request.user.get_username()
     if request.POST.get("do") == "dismiss":
-        dismissed_count = proposing.dismiss_proposals(owner, digests, by=by)
+        dismissed_count = registry_proposals.dismiss_proposals(owner, digests, by=by)
         text = ngettext(
             "%(n)s picture is no longer proposed.", "%(n)s pictures are no longer proposed.", dismissed_count
         )
         messages.success(request, text % {"n": grouped(dismissed_count)})
         return None
-    upload = proposing.register_proposals(wiring.services(), owner, digests, by=by)
+    upload = registry_proposals.register_proposals(wiring.services(), owner, digests, by=by)
     return redirect("upload", slug=owner.slug, number=upload.number)
 
 

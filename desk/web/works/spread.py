@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from desk.texts.cases import standing_in_words
+from desk.texts.cases import status_in_words
 from desk.web.common.pages import get_page, member_page
 from registry import scoped
 from registry.models import Case, Owner
-from registry.parties import spread as spreading
+from registry.parties import spread as registry_spread
 
 LANES_PER_PAGE = 15
 """Maximum number of sites per page. With fifty steps each, the drawing stays below the page size limit."""
@@ -32,27 +32,27 @@ class Lane(NamedTuple):
     """A site in the drawing, with times in percent of the width and sizes in pixels, and the values of the table."""
 
     case: Case
-    country: spreading.Country
+    country: registry_spread.Country
     y: int
     ends: tuple[str, str]
     dots: Sequence[tuple[str, str, bool]]  # Position, radius, and whether the dot is after a notice.
     notices: Sequence[tuple[str, datetime]]
     after: int | None  # Number of new pages after a notice; None without a notice.
-    standing: str
+    status: str
 
 
 @member_page("web/spread.html")
 def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the sites on which a work was seen, in order of first sighting, and the times of new pages."""
     work = scoped.get_work(owner, number)
-    rows = spreading.list_cases(owner, work)
+    rows = registry_spread.list_cases(owner, work)
     page = get_page(request, rows, size=LANES_PER_PAGE)
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
         ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
         if ends["first"] is not None:
             values |= _build_timeline(owner, list(page.object_list), **ends)
-        values["by_country"] = spreading.count_by_country(owner, rows)
+        values["by_country"] = registry_spread.count_by_country(owner, rows)
     return values
 
 
@@ -60,12 +60,12 @@ def _build_timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: 
     span = max(last - first, timedelta(seconds=1))
     period, half_step, label_format = next(
         (name, half_step, label_format)
-        for name, (max_places, half_step, label_format) in STEPS.items()
-        if span <= max_places
+        for name, (max_span, half_step, label_format) in STEPS.items()
+        if span <= max_span
     )
     span = max(span, 2 * half_step)  # At least one step.
-    new_pages, notice_times = spreading.count_new_places(cases, period), spreading.list_notice_times(cases)
-    countries = spreading.locate_parties(owner, {case.party for case in cases})
+    new_pages, notice_times = registry_spread.count_new_places(cases, period), registry_spread.list_notice_times(cases)
+    countries = registry_spread.locate_parties(owner, {case.party for case in cases})
     steps = [step for case_steps in new_pages.values() for step in case_steps]
     max_places = max((step.places for step in steps), default=1)
     page_counts, counts_after_notice = Counter[datetime](), Counter[datetime]()
@@ -91,7 +91,7 @@ def _build_timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: 
         ]
         ends = format_position(case.first_seen), format_position(case.last_seen)  # type: ignore[attr-defined]
         pages_after_notice = sum(step.places for step in case_steps if step.after_notice) if notices else None
-        status = standing_in_words(case.standing) if case.standing else ""
+        status = status_in_words(case.standing) if case.standing else ""
         return Lane(
             case,
             countries[case.party],
@@ -104,7 +104,7 @@ def _build_timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: 
         )
 
     return {
-        "lanes": [build_lane(place, case) for place, case in enumerate(cases, 1)],
+        "lanes": [build_lane(position, case) for position, case in enumerate(cases, 1)],
         "height": TOP_HEIGHT + LANE_HEIGHT * len(cases) + 20,
         "ticks": [(format_position(moment), date_format(localtime(moment), "DATE_FORMAT")) for moment in tick_times],
         "steps": [

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.access_classes import MAX_REQUEST_BYTES
-from desk.texts import metadata_problems, uploads as upload_words
+from desk.texts import metadata_problems, uploads as upload_texts
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, parse_number
 from desk.web.common.columns import (
@@ -31,9 +31,9 @@ from exhibit.files.delimited import format_csv
 from exhibit.types import DeclaredWork
 from indexer.search.fingerprint_file import MAX_FILE_BYTES, MAX_WORKS, parse_fingerprint_file
 from registry import scoped
-from registry.cases import work_search as searching
+from registry.cases import work_search
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
-from registry.works import uploads as uploading
+from registry.works import uploads as registry_uploads
 from registry.works.column_mappings import Columns
 from registry.works.fingerprint_registration import register_stated_pictures
 from registry.works.ownership import PROBLEMS
@@ -58,16 +58,16 @@ def new_upload(request: HttpRequest, owner: Owner) -> HttpResponseBase:
         return render_page(request, owner, "web/add-works.html", _get_limits())
     files = request.FILES.getlist("files")
     author, rights = clean_text(request.POST.get("author", ""))[:300], clean_text(request.POST.get("rights", ""))
-    declaration = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
+    declaration = registry_uploads.DeclarationDefaults(author, rights, reads_metadata="reads_metadata" in request.POST)
     table_file, columns = read_table(request, "table"), read_columns(request, owner, ColumnMapping.Kind.WORKS)
     announced_count = parse_number(request.POST.get("announced")) or len(files)
     try:
         by = request.user.get_username()
         table = _parse_table(request, table_file, columns)
-        upload = uploading.start_upload(owner, declaration, by=by, table=table, announced=announced_count)
+        upload = registry_uploads.start_upload(owner, declaration, by=by, table=table, announced=announced_count)
         if files:
-            uploading.receive_files(wiring.services(), upload, _read_uploaded_files(request))
-            uploading.close_upload(upload)
+            registry_uploads.receive_files(wiring.services(), upload, _read_uploaded_files(request))
+            registry_uploads.close_upload(upload)
     except ExhibitError as error:
         values = build_table_questions(error, table_file, request) if isinstance(error, InvalidRequestError) else {}
         if values:
@@ -90,7 +90,7 @@ def _show_table_messages(request: HttpRequest, table: WorksTable | None, columns
     """Show the remembered column mapping that was used for a table, and the rows and sheets that were not read."""
     if message := describe_mapping(columns):
         messages.info(request, message)
-    if table is not None and (message := upload_words.describe_unread_parts(table.interpretation)):
+    if table is not None and (message := upload_texts.describe_unread_parts(table.interpretation)):
         messages.warning(request, message)
 
 
@@ -149,7 +149,7 @@ def _register_fingerprints(request: HttpRequest, owner: Owner) -> dict[str, obje
 def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the uploads, newest first."""
     page = get_page(request, scoped.list_uploads(owner))
-    progress_by_upload = uploading.compute_progress(page.object_list)
+    progress_by_upload = registry_uploads.compute_progress(page.object_list)
     return {"page": page, "rows": [(row, progress_by_upload[row.pk]) for row in page]}
 
 
@@ -157,19 +157,19 @@ def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show an upload: progress, problems, and a way to send missing files."""
     row = scoped.get_upload(owner, number)
-    problems = get_page(request, uploading.list_refused_files(row))
-    lines = uploading.list_rows_without_files(row)
+    problems = get_page(request, registry_uploads.list_refused_files(row))
+    lines = registry_uploads.list_rows_without_files(row)
     return {
         "upload": row,
-        "progress": uploading.compute_progress([row])[row.pk],
+        "progress": registry_uploads.compute_progress([row])[row.pk],
         "page": problems,
         "problems": [
-            (problem, upload_words.describe_problem(problem), upload_words.describe_fix(problem))
+            (problem, upload_texts.describe_problem(problem), upload_texts.describe_fix(problem))
             for problem in problems
         ],
         "brought": _build_new_cards(row),
-        "related": searching.search_works(
-            owner, work_filter=searching.WorkListFilter.WITH_RELATED_WORKS, upload=number
+        "related": work_search.search_works(
+            owner, work_filter=work_search.WorkListFilter.WITH_RELATED_WORKS, upload=number
         ).count(),
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines.values_list("file", flat=True)[:MAX_SHOWN_LINES] if row.closed_at else (),
@@ -177,12 +177,12 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "not_taken": _list_differing_files(row),
         "metadata_problems": [
             (file, metadata_problems.describe_problems(file.work.metadata[PROBLEMS]))
-            for file in uploading.list_files_with_metadata_problems(row)[:MAX_SHOWN_LINES]
+            for file in registry_uploads.list_files_with_metadata_problems(row)[:MAX_SHOWN_LINES]
             if file.work is not None
         ],
-        "metadata_problem_count": uploading.count_metadata_problems([row])[row.pk],
+        "metadata_problem_count": registry_uploads.count_metadata_problems([row])[row.pk],
         "metadata_hint": metadata_problems.describe_fix(),
-        "several": uploading.list_shared_rows(row)[:MAX_SHOWN_LINES],
+        "several": registry_uploads.list_shared_rows(row)[:MAX_SHOWN_LINES],
         **_get_limits(),
     }
 
@@ -191,7 +191,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Show an upload's progress, as a fragment of its page."""
     row = scoped.get_upload(owner, number)
-    upload_progress = uploading.compute_progress([row])[row.pk]
+    upload_progress = registry_uploads.compute_progress([row])[row.pk]
     values = {"upload": row, "progress": upload_progress, "brought": _build_new_cards(row)}
     response = render_page(request, owner, "web/upload-progress.html", values)
     if upload_progress.done and request.headers.get("HX-Request"):
@@ -202,14 +202,14 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def _list_differing_files(row: Upload) -> list[tuple[UploadFile, str]]:
     """Return files whose table row differs from the registered work, with the differing columns."""
     compared_files = [
-        (file, upload_words.describe_differing_columns(file))
-        for file in uploading.list_existing_with_rows(row)[:MAX_EXAMINED_LINES]
+        (file, upload_texts.describe_differing_columns(file))
+        for file in registry_uploads.list_existing_with_rows(row)[:MAX_EXAMINED_LINES]
     ]
     return [(file, columns) for file, columns in compared_files if columns][:MAX_SHOWN_LINES]
 
 
 def _build_new_cards(row: Upload) -> list[WorkCard]:
-    rows = searching.search_works(row.owner, upload=row.number).order_by("number")
+    rows = work_search.search_works(row.owner, upload=row.number).order_by("number")
     return build_cards(prefetch_cards(rows)[:MAX_NEW_WORKS])
 
 
@@ -218,7 +218,9 @@ def receive_files(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     """Receive files of an upload."""
     row = scoped.get_upload(owner, number)
     try:
-        uploading.receive_files(wiring.services(), row, _read_uploaded_files(request), _read_skipped_files(request))
+        registry_uploads.receive_files(
+            wiring.services(), row, _read_uploaded_files(request), _read_skipped_files(request)
+        )
     except ExhibitError as error:
         return _build_error_response(request, error, reverse("upload", args=[owner.slug, number]))
     return _continue_upload(request, row)
@@ -228,7 +230,11 @@ def receive_files(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 def received_files(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Return the names and sizes of the received files, so that the browser does not send them again."""
     return JsonResponse(
-        {"files": list(uploading.list_received_files(scoped.get_upload(owner, number)).values_list("name", "size"))}
+        {
+            "files": list(
+                registry_uploads.list_received_files(scoped.get_upload(owner, number)).values_list("name", "size")
+            )
+        }
     )
 
 
@@ -236,14 +242,14 @@ def received_files(request: HttpRequest, owner: Owner, number: int) -> JsonRespo
 def close_upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Mark an upload as complete."""
     row = scoped.get_upload(owner, number)
-    uploading.close_upload(row)
+    registry_uploads.close_upload(row)
     return _continue_upload(request, row)
 
 
 @decider_post(back="upload")
 def retry_failed(request: HttpRequest, owner: Owner, number: int) -> None:
     """Retry failed files."""
-    uploading.retry_failed(wiring.services(), scoped.get_upload(owner, number))
+    registry_uploads.retry_failed(wiring.services(), scoped.get_upload(owner, number))
 
 
 @member_page()
@@ -259,16 +265,16 @@ def _iter_result_lines(row: Upload) -> Iterator[str]:
     yield format_csv([[_("File"), _("Result"), _("Work"), _("Reason"), _("Next step"), _("Metadata problems")]])
     for upload_file in _iter_in_batches(row.files.select_related("work", "line").order_by("name", "pk")):
         values = (
-            upload_words.describe_result(upload_file),
+            upload_texts.describe_result(upload_file),
             upload_file.work.number if upload_file.work else "",
-            upload_words.describe_problem(upload_file),
-            upload_words.describe_fix(upload_file),
+            upload_texts.describe_problem(upload_file),
+            upload_texts.describe_fix(upload_file),
             " ".join(metadata_problems.describe_problems(upload_file.work.metadata.get(PROBLEMS, ())))
             if upload_file.work
             else "",
         )
         yield format_csv([[upload_file.name, *values]])
-    missing = uploading.list_rows_without_files(row) if row.closed_at else UploadLine.objects.none()
+    missing = registry_uploads.list_rows_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _iter_in_batches(missing.order_by("file", "pk").values_list("file", flat=True)):
         reason, next_step = _("This file was not received."), _("Upload the file, or correct its name in the table.")
         yield format_csv([[file, _("only in the table"), "", reason, next_step, ""]])
@@ -287,11 +293,11 @@ def _get_limits() -> dict[str, int]:
     return {
         "most_bytes": wiring.services().limits.max_bytes,
         "most_request": MAX_REQUEST_BYTES,
-        "most_files": uploading.MAX_FILES,
+        "most_files": registry_uploads.MAX_FILES,
     }
 
 
-def _read_uploaded_files(request: HttpRequest) -> list[uploading.SentFile]:
+def _read_uploaded_files(request: HttpRequest) -> list[registry_uploads.SentFile]:
     """Return the uploaded files, named by their paths in the dropped folder. The form sends the paths separately."""
     files_sent = request.FILES.getlist("files")
     try:
@@ -299,19 +305,19 @@ def _read_uploaded_files(request: HttpRequest) -> list[uploading.SentFile]:
     except (ValueError, TypeError, RecursionError):
         names = []
     named_files = zip_longest(files_sent, names if len(names) == len(files_sent) else [])
-    return [uploading.SentFile(name or str(file.name), file.size or 0, file.read) for file, name in named_files]
+    return [registry_uploads.SentFile(name or str(file.name), file.size or 0, file.read) for file, name in named_files]
 
 
-def _read_skipped_files(request: HttpRequest) -> list[uploading.OmittedFile]:
+def _read_skipped_files(request: HttpRequest) -> list[registry_uploads.OmittedFile]:
     """Return the files that the browser skipped, with the reasons."""
     try:
         skipped_files = [
-            uploading.OmittedFile(str(name), int(size), str(reason))
+            registry_uploads.OmittedFile(str(name), int(size), str(reason))
             for name, size, reason in json.loads(request.POST.get("left_out", "[]"))
         ]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []
-    return [file for file in skipped_files if file.size >= 0 and file.reason in uploading.OMISSION_REASONS][
+    return [file for file in skipped_files if file.size >= 0 and file.reason in registry_uploads.OMISSION_REASONS][
         :MAX_SKIPPED_FILES
     ]
 

@@ -23,7 +23,7 @@ from exhibit.errors import ExhibitError
 from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import write_to_temporary_file
-from registry.cases import work_search as searching
+from registry.cases import work_search
 from registry.log.audit_log import EvidenceKind
 from registry.matches import proposals
 from registry.members import accounts
@@ -51,7 +51,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
     remarks = sorted(row.remarks.all(), key=lambda item: (item.answered_at is None, item.answered_at, item.pk))
-    case_rows = searching.annotate_seen_times(scoped.list_owner_cases(owner).filter(work=row, is_related=False))
+    case_rows = work_search.annotate_seen_times(scoped.list_owner_cases(owner).filter(work=row, is_related=False))
     history = get_page(request, row.changes.all(), "history")
     cases = get_page(request, case_rows)
     open_count = case_rows.filter(decision="open").count() if cases.has_other_pages() else _count_open(cases)

@@ -31,13 +31,13 @@ class LogWitnessAnchor:
     """Client of a log witness (port ``Anchor``)."""
 
     kind = KIND
-    patience = timedelta(minutes=10)
+    retry_interval = timedelta(minutes=10)
     qualified = ""
 
     name: str
     url: str  # base URL of add-checkpoint
     vkey: str
-    log: OwnLog | None  # this installation's log; ``None`` is allowed for :meth:`examine` only
+    log: OwnLog | None  # this installation's log; ``None`` is allowed for :meth:`describe_status` only
     _: KW_ONLY
     development: bool
     session: requests.Session
@@ -93,7 +93,7 @@ class LogWitnessAnchor:
         own_witness = TrustedWitness(self.name, self.vkey, development=False, label="")
         return verify(digest, receipt.proof, {}, [own_witness], "checkpoint").time
 
-    def examine(self) -> str:
+    def describe_status(self) -> str:
         """Check that something responds at the witness's URL, without sending a checkpoint that it could cosign."""
         send_request(self.session, self._add_checkpoint_url, b"", _HEADERS)
         return "The log witness responds."

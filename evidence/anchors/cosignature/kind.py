@@ -91,7 +91,7 @@ def verify(
 
 
 def build_pins(
-    configs: Sequence[CosignatureConfig], _receipts: object, label: str, _trials: str
+    configs: Sequence[CosignatureConfig], _receipts: object, label: str, _development_label: str
 ) -> tuple[TrustedWitness, ...]:
     """Build the pins of the log witnesses in the operator's settings."""
     return tuple(TrustedWitness(config.name, config.key, config.development, label) for config in configs)

@@ -52,7 +52,7 @@ def load_account_file(path: Path, password: Path | None = None) -> EvmAccount:
     Raises:
         ConfigError: The file cannot be read or is readable by other users, or the password is wrong; the message never
             contains the key.
-        ServiceMissingError: The key is encrypted, and the optional part ``evm`` is not installed.
+        ServiceMissingError: The key is encrypted, and the optional component ``evm`` is not installed.
     """
     try:
         text = path.read_text("ascii")
@@ -84,7 +84,7 @@ def _decrypt(path: Path, text: str, password: Path | None) -> bytes:
         from eth_keyfile import decode_keyfile_json  # noqa: PLC0415 - optional dependency
     except ImportError as error:
         hint = "Install it with: python3 tools/bootstrap.py runtime evm"
-        sentence = "Encrypted keys require the optional part evm, which is not installed."
+        sentence = "Encrypted keys require the optional component evm, which is not installed."
         raise ServiceMissingError(sentence, hint=hint, retry=False) from error
     try:
         key: bytes = decode_keyfile_json(json.loads(text), password_bytes)

@@ -42,7 +42,7 @@ class EvmAnchor:
     """Timestamp service that uses a contract on an EVM chain (port ``Anchor``); see :class:`EvmConfig` for settings."""
 
     kind = KIND
-    patience = timedelta(seconds=15)
+    retry_interval = timedelta(seconds=15)
     qualified = ""
 
     name: str
@@ -67,7 +67,7 @@ class EvmAnchor:
 
         Raises:
             ConfigError: There is no usable key.
-            ServiceMissingError: The optional part ``evm`` is not installed.
+            ServiceMissingError: The optional component ``evm`` is not installed.
         """
         return self.unlock()
 
@@ -113,7 +113,7 @@ class EvmAnchor:
             raise IntegrityError(f"The receipt is from the chain {block.chain}, not {self.chain}.")
         return block.time
 
-    def examine(self) -> str:
+    def describe_status(self) -> str:
         """Check that the contract exists, and return how many checkpoints the account can pay for."""
         self._check_contract()
         self._node.get_anchor_time(self.contract, Digest(bytes(32)))

@@ -29,7 +29,7 @@ def _parse_contract(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """Settings of a chain and of the paying account; an encrypted key needs the optional part `evm`.
+    """Settings of a chain and of the paying account; an encrypted key needs the optional component `evm`.
 
     Attributes:
         chain_id: Required: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is rejected.
@@ -154,7 +154,9 @@ def verify(
         if seal_text or block.hash in ledger.blocks:
             block_text = f"Block {block.number} of {ledger.name}, dated {format_time(block.time)},{seal_text}"
             label = ledger.label if ledger.development else ""
-            return Attestation(f"{block_text} contains a log of the {subject}.", block.time, ledger.name, label)
+            return Attestation(
+                f"{block_text} contains a log entry with the digest of the {subject}.", block.time, ledger.name, label
+            )
     raise UntrustedIssuerError(
         f"block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, "
         f"dated {format_time(block.time)}. The proof is valid for it.{shortfall} Compare the hash with a node "

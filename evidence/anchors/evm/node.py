@@ -243,7 +243,7 @@ def _find_log_index(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
     topics = [EVENT_TOPIC, digest.raw]
     indexes = [index for index, log in enumerate(logs) if [_decode_hex(topic) for topic in log["topics"]][:2] == topics]
     if not indexes:
-        raise IntegrityError("The transaction has no log of the digest.")
+        raise IntegrityError("The transaction has no log entry with the digest.")
     return indexes[0]
 
 

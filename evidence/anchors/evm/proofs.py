@@ -276,7 +276,7 @@ def _check_log(receipt: bytes, index: int, digest: Digest) -> None:
         raise IntegrityError("The transaction failed, or its receipt cannot be read.")
     logs = fields[3]
     if not 0 <= index < len(logs):
-        raise IntegrityError("The transaction has no such log.")
+        raise IntegrityError("The transaction has no such log entry.")
     _, topics, _ = logs[index]
     if topics[:2] != (EVENT_TOPIC, digest.raw):
-        raise IntegrityError("The log of the transaction does not contain the digest.")
+        raise IntegrityError("The log entry of the transaction does not contain the digest.")

@@ -45,7 +45,7 @@ class OpenTimestampsAnchor:
     """
 
     kind = KIND
-    patience = timedelta(minutes=10)
+    retry_interval = timedelta(minutes=10)
     qualified = ""
 
     name: str
@@ -120,7 +120,7 @@ class OpenTimestampsAnchor:
         network = "main" if self.blocks is None else self.blocks.network
         return proofs.verify_proof(receipt.proof, digest, proofs.extract_headers(receipt.material), network)[1]
 
-    def examine(self) -> str:
+    def describe_status(self) -> str:
         """Return a summary with the number of responding calendars and the newest known block."""
         responding_count = 0
         for calendar in self.calendars:

@@ -289,7 +289,7 @@ class _ProofReader:
             self._require(_ADDRESS.fullmatch(address) is not None)
             self.other_attestations.add(address.decode())
         else:
-            self.other_attestations.add(f"something of the kind {tag.hex()}")
+            self.other_attestations.add(f"an attestation of the unknown type {tag.hex()}")
             return
         self._require(payload_reader.offset == len(payload))
 

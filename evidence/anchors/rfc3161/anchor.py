@@ -48,7 +48,7 @@ class Rfc3161Anchor:
     """Client of a timestamp authority (port ``Anchor``); raises ``ConfigError`` without a readable root certificate."""
 
     kind = KIND
-    patience = timedelta(minutes=10)
+    retry_interval = timedelta(minutes=10)
 
     name: str
     url: str
@@ -125,7 +125,7 @@ class Rfc3161Anchor:
         self._check_revocation(parse_response(receipt.proof), receipt.material)
         return stamped_time
 
-    def examine(self) -> str:
+    def describe_status(self) -> str:
         """Check that the authority's URL responds, and return a sentence on when the roots expire."""
         send_request(self.session, self.url)
         earliest_expiry = min(root.not_valid_after_utc for root in self._roots)

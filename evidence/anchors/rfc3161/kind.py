@@ -128,7 +128,9 @@ def verify(
     raise UntrustedIssuerError("a timestamp authority; the list has none.")
 
 
-def build_pins(configs: Sequence[Rfc3161Config], _: object, label: str, _trials: str) -> tuple[TrustedAuthority, ...]:
+def build_pins(
+    configs: Sequence[Rfc3161Config], _: object, label: str, _development_label: str
+) -> tuple[TrustedAuthority, ...]:
     """Build the pins of the authorities with the roots that the operator trusts."""
     return tuple(
         TrustedAuthority(config.name, _load_roots(config.name, config.roots), config.development, label)

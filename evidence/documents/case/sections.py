@@ -176,7 +176,7 @@ def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row
             *describe_truncation(found_picture, wording),
         ),
         *_build_provenance_rows(sighting.provenance, wording),
-        *_build_making_rows(sighting.making, wording),
+        *_build_creation_rows(sighting.making, wording),
         wording.build_row("digest", "sightings[].picture.digest", sighting.picture.digest.hex, style=Style.MONO),
     )
 
@@ -262,11 +262,11 @@ def _build_provenance_rows(provenance: ProvenanceFacts | None, wording: Wording)
     return tuple(rows)
 
 
-def _build_making_rows(making: CreationFacts | None, wording: Wording) -> tuple[Row, ...]:
+def _build_creation_rows(creation: CreationFacts | None, wording: Wording) -> tuple[Row, ...]:
     """Build a row with the file's metadata on its creation; empty if it was not examined."""
-    if making is None:
+    if creation is None:
         return ()
-    fields = {"source_type": making.source_type, "aigc": making.aigc}
+    fields = {"source_type": creation.source_type, "aigc": creation.aigc}
     sentences = [wording.render(f"making.{name}", value=value) for name, value in fields.items() if value]
     if not sentences:
         return (wording.build_row("making", FactSource.RECORDED, wording.render("making.none")),)

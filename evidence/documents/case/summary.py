@@ -128,23 +128,25 @@ def _describe_decision(facts: CaseFacts, wording: Wording) -> str:
 
 def _describe_omissions(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     """Yield sentences on missing evidence, most severe first; the last is on facts that are never checked."""
-    say = wording.render
+    render = wording.render
     if facts.sightings:
         unshown_sightings = _list_unshown_sightings(facts)
         if len(unshown_sightings) == len(facts.sightings):
             was_visited = any(sighting.captures for sighting in facts.sightings)
-            yield say("summary.unshown" if was_visited else "summary.unvisited")
+            yield render("summary.unshown" if was_visited else "summary.unvisited")
         elif unshown_sightings:
-            yield say("summary.unshown_some", n=wording.join_numbers(sighting.number for sighting in unshown_sightings))
+            yield render(
+                "summary.unshown_some", n=wording.join_numbers(sighting.number for sighting in unshown_sightings)
+            )
         if len(unshown_sightings) < len(facts.sightings) and not _has_browser_capture(facts):
-            yield say("summary.undrawn")
+            yield render("summary.undrawn")
         if any(sighting.slice is None for sighting in facts.sightings):
-            yield say("summary.unlogged")
+            yield render("summary.unlogged")
     if facts.licence_check.outcome == "unsearched":
-        yield say("summary.unsearched")
+        yield render("summary.unsearched")
     if not any(timestamp.state == "complete" and not timestamp.development for timestamp in facts.timestamps):
-        yield say("summary.no_timestamp")
-    yield say("summary.never")
+        yield render("summary.no_timestamp")
+    yield render("summary.never")
 
 
 def _list_unshown_sightings(facts: CaseFacts) -> list[SightingFacts]:

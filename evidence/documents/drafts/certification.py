@@ -32,45 +32,46 @@ FURTHER_REQUIREMENTS = ("further_11", "further_12", "further_702", "further_erro
 
 def build_certification(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Build the draft, with blank fields for signer, date, place, and the signer's own checks."""
-    say = wording.render
-    algorithm = Rows((build_plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
+    render = wording.render
+    algorithm = Rows((build_plain_row(wording, "us902.algorithm", render("us902.algorithm_value")),))
     comparison_blanks = build_blank_fields(wording, "compared_by", "compared_at", "compared_with", "compared_result")
     return (
         Section(
-            say("us902.person"),
+            render("us902.person"),
             (
                 build_blank_fields(wording, "name", "position", "address"),
                 build_blank_fields(wording, "qualification", "knowledge", lines=3),
             ),
             running=format_page_header(case, wording),
         ),
-        Section(say("us902.system"), (build_system_rows(case, wording),)),
-        Section(say("us902.process"), (wording.build_bullets("us902", PROCESS_PHRASES),)),
+        Section(render("us902.system"), (build_system_rows(case, wording),)),
+        Section(render("us902.process"), (wording.build_bullets("us902", PROCESS_PHRASES),)),
         Section(
-            say("us902.accurate"),
+            render("us902.accurate"),
             (wording.build_bullets("us902", ACCURACY_PHRASES), build_blank_fields(wording, "checks_made", lines=3)),
         ),
         Section(
-            say("us902.recorded"), tuple(_build_recorded_rows(sighting, wording) for sighting in case.facts.sightings)
+            render("us902.recorded"),
+            tuple(_build_recorded_rows(sighting, wording) for sighting in case.facts.sightings),
         ),
-        Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), comparison_blanks)),
-        Section(say("heading.proofs"), tuple(build_timestamp_blocks(case.timestamps, wording))),
-        Section(say("heading.limits"), (Bullets(_list_limits(case, wording)),)),
+        Section(render("us902.copied"), (algorithm, Text(render("us902.in_annex")), comparison_blanks)),
+        Section(render("heading.proofs"), tuple(build_timestamp_blocks(case.timestamps, wording))),
+        Section(render("heading.limits"), (Bullets(_list_limits(case, wording)),)),
         Section(
-            say("us902.further"),
+            render("us902.further"),
             (wording.build_bullets("us902", FURTHER_REQUIREMENTS), build_blank_fields(wording, "business", lines=3)),
         ),
         Section(
-            say("us902.declaration"),
+            render("us902.declaration"),
             (
-                Text(say("us902.strike")),
-                Text(say("us902.within")),
-                Text(say("us902.without")),
+                Text(render("us902.strike")),
+                Text(render("us902.within")),
+                Text(render("us902.without")),
                 build_blank_fields(wording, "executed_on", "executed_at", "signature", "name"),
             ),
             together=True,
         ),
-        Section(say("us902.annex"), tuple(build_file_table(case, wording))),
+        Section(render("us902.annex"), tuple(build_file_table(case, wording))),
     )
 
 

@@ -17,8 +17,8 @@ SHORT_DIGEST_CHARS = 16  # number of hexadecimal digits of the seal digest that 
 
 def build_cover(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the cover: bundle, sheets, timestamps, and blank fields for the submitter."""
-    say, seal_hex = wording.render, case.seal_digest.hex
-    entry = say("document.no_time") if case.sequence is None else str(case.sequence)
+    render, seal_hex = wording.render, case.seal_digest.hex
+    entry = render("document.no_time") if case.sequence is None else str(case.sequence)
     rows = (
         build_plain_row(wording, "paper.file_name", case.file_name, style=Style.MONO),
         build_plain_row(wording, "label.seal", seal_hex, style=Style.MONO),
@@ -28,13 +28,15 @@ def build_cover(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     )
     files = [file for file in case.manifest.files if file.role == "exhibit-sheet" or file.path == FACTS_PATH]
     sheets = tuple((build_cell(file.path, Style.MONO), build_cell(file.sha256.hex, Style.MONO)) for file in files)
-    qr_code = Plates((Plate(QR_CODE_FILE, "", say("cover.code"), seal_hex),), QR_CODE_HEIGHT)
+    qr_code = Plates((Plate(QR_CODE_FILE, "", render("cover.code"), seal_hex),), QR_CODE_HEIGHT)
     return (
-        Section(say("cover.bundle"), (Rows(rows), qr_code), running=format_page_header(case, wording)),
+        Section(render("cover.bundle"), (Rows(rows), qr_code), running=format_page_header(case, wording)),
         Section(
-            say("cover.sheets"),
-            (Table((say("paper.file"), say("label.digest")), sheets, (1, 2)), Quiet(say("cover.foot"))),
+            render("cover.sheets"),
+            (Table((render("paper.file"), render("label.digest")), sheets, (1, 2)), Quiet(render("cover.foot"))),
         ),
-        Section(say("heading.proofs"), (*build_timestamp_blocks(case.timestamps, wording), Quiet(say("cover.check")))),
-        Section(say("cnlist.sign"), (build_blank_fields(wording, "submitter", "signature", "date"),), together=True),
+        Section(
+            render("heading.proofs"), (*build_timestamp_blocks(case.timestamps, wording), Quiet(render("cover.check")))
+        ),
+        Section(render("cnlist.sign"), (build_blank_fields(wording, "submitter", "signature", "date"),), together=True),
     )

@@ -25,21 +25,25 @@ MAX_RECORDS = 40
 
 def build_environment_record(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the draft, with blank fields for statements by the person responsible for the machine."""
-    say = wording.render
+    render = wording.render
     sections = [
         _build_capture_section(number, record, case, wording)
         for number, record in enumerate(case.networks[:MAX_RECORDS], 1)
     ] or [
-        Section(say("heading.sightings"), (Text(say("environment.none")),), running=format_page_header(case, wording))
+        Section(
+            render("heading.sightings"), (Text(render("environment.none")),), running=format_page_header(case, wording)
+        )
     ]
     if len(case.networks) > MAX_RECORDS:
         placeholders = {"shown": MAX_RECORDS, "all": len(case.networks), "path": case.networks[-1].path}
-        sections.append(Section(say("heading.sightings"), (Quiet(say("environment.more_records", **placeholders)),)))
+        sections.append(
+            Section(render("heading.sightings"), (Quiet(render("environment.more_records", **placeholders)),))
+        )
     long_fields = (build_blank_fields(wording, name, lines=2) for name in ("malware", "processes"))
     sections += [
-        Section(say("heading.unchecked"), (wording.build_bullets("environment", UNCHECKED_KEYS),)),
+        Section(render("heading.unchecked"), (wording.build_bullets("environment", UNCHECKED_KEYS),)),
         Section(
-            say("environment.complete"), (build_blank_fields(wording, "operator", "machine", "route"), *long_fields)
+            render("environment.complete"), (build_blank_fields(wording, "operator", "machine", "route"), *long_fields)
         ),
         build_signature_section("environment", wording),
     ]

@@ -29,17 +29,17 @@ class _EvidenceItem:
 
 def build_evidence_list(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the draft, with blank fields for purposes, submitter, matter and date."""
-    say = wording.render
-    headings = (say("column.work_number"), *(say(f"cnlist.{name}") for name in ("item", "source", "purpose")))
+    render = wording.render
+    headings = (render("column.work_number"), *(render(f"cnlist.{name}") for name in ("item", "source", "purpose")))
     rows = tuple(_build_item_cells(number, item, wording) for number, item in enumerate(_list_items(case, wording), 1))
     return (
         Section(
-            say("cnlist.about"),
+            render("cnlist.about"),
             (build_blank_fields(wording, "matter", "translation"),),
             running=format_page_header(case, wording),
         ),
-        Section(say("cnlist.list"), (Table(headings, rows, (0, 10, 5, 5)),)),
-        Section(say("cnlist.sign"), (build_blank_fields(wording, "submitter", "signature", "date"),), together=True),
+        Section(render("cnlist.list"), (Table(headings, rows, (0, 10, 5, 5)),)),
+        Section(render("cnlist.sign"), (build_blank_fields(wording, "submitter", "signature", "date"),), together=True),
     )
 
 
@@ -56,31 +56,35 @@ def _build_item_cells(number: int, item: _EvidenceItem, wording: Wording) -> tup
 
 
 def _list_items(case: DraftInput, wording: Wording) -> Iterator[_EvidenceItem]:
-    facts, say = case.facts, wording.render
+    facts, render = case.facts, wording.render
     for picture in facts.work.pictures:
         title = wording.clip_text(facts.work.title, MAX_TITLE)
-        description = say("cnlist.work", title=title, width=picture.width, height=picture.height)
+        description = render("cnlist.work", title=title, width=picture.width, height=picture.height)
         yield _EvidenceItem(
-            description, say("cnlist.work_source", day=wording.format_day(facts.work.registered_at)), (picture.file,)
+            description, render("cnlist.work_source", day=wording.format_day(facts.work.registered_at)), (picture.file,)
         )
     for document in facts.work.attachments:
         title = wording.clip_text(document.title, MAX_TITLE)
-        yield _EvidenceItem(say("cnlist.document", title=title), say("cnlist.document_source"), (document.file,))
+        yield _EvidenceItem(render("cnlist.document", title=title), render("cnlist.document_source"), (document.file,))
     if facts.work.registration is not None:
-        yield _EvidenceItem(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))
+        yield _EvidenceItem(
+            render("cnlist.registration"), render("cnlist.proofs_source"), ("data/work/registration.json",)
+        )
     for sighting in facts.sightings:
         yield from _list_sighting_items(sighting, wording)
     for match in facts.matches:
         folder = get_match_folder(match.number)
         files = tuple(file.path for file in case.manifest.files if file.path.startswith(f"{folder}/"))
-        yield _EvidenceItem(say("cnlist.match", n=match.number), say("cnlist.made"), files or (f"{folder}/",))
+        yield _EvidenceItem(render("cnlist.match", n=match.number), render("cnlist.made"), files or (f"{folder}/",))
     sheets = tuple(file.path for file in case.manifest.files if file.role == "exhibit-sheet")
     if sheets:
-        yield _EvidenceItem(say("sheet.header"), say("cnlist.made"), sheets)
+        yield _EvidenceItem(render("sheet.header"), render("cnlist.made"), sheets)
     yield _EvidenceItem(
-        say("cnlist.seal", digest=case.seal_digest.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH)
+        render("cnlist.seal", digest=case.seal_digest.hex),
+        render("cnlist.made"),
+        (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH),
     )
-    yield _EvidenceItem(_describe_timestamps(case, wording), say("cnlist.proofs_source"), ("proofs/",))
+    yield _EvidenceItem(_describe_timestamps(case, wording), render("cnlist.proofs_source"), ("proofs/",))
 
 
 def _describe_timestamps(case: DraftInput, wording: Wording) -> str:
@@ -93,14 +97,14 @@ def _describe_timestamps(case: DraftInput, wording: Wording) -> str:
 
 
 def _list_sighting_items(sighting: SightingFacts, wording: Wording) -> Iterator[_EvidenceItem]:
-    say, folder = wording.render, get_sighting_folder(sighting.number)
-    description = say("cnlist.sighting", time=describe_first_seen(sighting, wording))
+    render, folder = wording.render, get_sighting_folder(sighting.number)
+    description = render("cnlist.sighting", time=describe_first_seen(sighting, wording))
     url = sighting.page_url or sighting.image_url
-    peer = sighting.peer or say("document.unknown")
-    yield _EvidenceItem(description, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,), url)
+    peer = sighting.peer or render("document.unknown")
+    yield _EvidenceItem(description, render("cnlist.sighting_source", peer=peer), (sighting.picture.file,), url)
     if sighting.slice is not None:
-        yield _EvidenceItem(say("cnlist.slice"), say("cnlist.proofs_source"), (f"{folder}/slice.json",))
+        yield _EvidenceItem(render("cnlist.slice"), render("cnlist.proofs_source"), (f"{folder}/slice.json",))
     for capture in sighting.captures:
         outcome = wording.phrases.get_label("capture", capture.outcome)
-        description = say("cnlist.capture", time=wording.format_time(capture.finished), outcome=outcome)
-        yield _EvidenceItem(description, say("cnlist.capture_source"), capture.files or (f"{folder}/",))
+        description = render("cnlist.capture", time=wording.format_time(capture.finished), outcome=outcome)
+        yield _EvidenceItem(description, render("cnlist.capture_source"), capture.files or (f"{folder}/",))

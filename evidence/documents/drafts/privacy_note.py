@@ -10,17 +10,17 @@ from evidence.documents.typeset.blocks import Bullets, Section
 
 def build_privacy_note(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the note, with blank fields for the balancing of interests and all decisions."""
-    say = wording.render
+    render = wording.render
     context_count = sum(bool(sighting.context) for sighting in case.facts.sightings)
-    other_sentences = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
-    data_sentences = (say("privacy.words", n=context_count), *other_sentences)
+    other_sentences = (render(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
+    data_sentences = (render("privacy.words", n=context_count), *other_sentences)
     balancing_fields = (
         build_blank_fields(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome")
     )
     return (
-        Section(say("privacy.what"), (Bullets(data_sentences),), running=format_page_header(case, wording)),
-        Section(say("privacy.gdpr"), (wording.build_bullets("privacy", ("gdpr_basis", "gdpr_claims")),)),
-        Section(say("privacy.pipl"), (wording.build_bullets("privacy", ("pipl_basis", "pipl_export")),)),
-        Section(say("privacy.decide"), (*balancing_fields, build_blank_fields(wording, "export", "redacted"))),
+        Section(render("privacy.what"), (Bullets(data_sentences),), running=format_page_header(case, wording)),
+        Section(render("privacy.gdpr"), (wording.build_bullets("privacy", ("gdpr_basis", "gdpr_claims")),)),
+        Section(render("privacy.pipl"), (wording.build_bullets("privacy", ("pipl_basis", "pipl_export")),)),
+        Section(render("privacy.decide"), (*balancing_fields, build_blank_fields(wording, "export", "redacted"))),
         build_signature_section("privacy", wording),
     )

@@ -67,29 +67,29 @@ def render_draft_pdf(kind: str, case: DraftInput, *, language: str = "", time_zo
 
 
 def _build_document(case: DraftInput, draft: DraftDocument, wording: Wording) -> Document:
-    say, facts, group = wording.render, case.facts, draft.group
+    render, facts, group = wording.render, case.facts, draft.group
     return Document(
-        title=wording.clip_text(f"{say(f'{group}.header')} · {facts.number}", 200),
+        title=wording.clip_text(f"{render(f'{group}.header')} · {facts.number}", 200),
         author=f"{facts.software.name} {facts.software.version}",
-        description=say(f"{group}.description"),
+        description=render(f"{group}.description"),
         kicker=wording.phrases.find_first("kicker", group, "paper"),
-        heading=say(f"{group}.header"),
-        subtitle=say(
+        heading=render(f"{group}.header"),
+        subtitle=render(
             "sheet.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clip_text(facts.party.name, 80)
         ),
-        header=say(f"{group}.header"),
+        header=render(f"{group}.header"),
         language=wording.get_language_settings(),
-        stamp=say("paper.stamp", file=wording.clip_text(case.file_name, 60), seal=case.seal_digest.hex),
+        stamp=render("paper.stamp", file=wording.clip_text(case.file_name, 60), seal=case.seal_digest.hex),
         opening=_build_notices(case, group, wording),
         sections=draft.build_sections(case, wording),
-        data=(MANIFEST_FILE, say("paper.attachment")),
+        data=(MANIFEST_FILE, render("paper.attachment")),
     )
 
 
 def _build_notices(case: DraftInput, group: str, wording: Wording) -> tuple[Block, ...]:
     """Return the notice that the document is an unsigned draft, the notice on its purpose, and warnings."""
-    say, draft_title = wording.render, wording.phrases.find_first("draft_title", group, "paper")
+    render, draft_title = wording.render, wording.phrases.find_first("draft_title", group, "paper")
     has_notice = f"{group}.notice" in wording.phrases.sentences
-    notices = (Callout(say("paper.notice_title"), say(f"{group}.notice")),) if has_notice else ()
+    notices = (Callout(render("paper.notice_title"), render(f"{group}.notice")),) if has_notice else ()
     warnings = (*build_demonstration_warning(case.facts, wording), *build_development_warning(case.timestamps, wording))
-    return (Callout(draft_title, say("paper.draft")), *notices, *warnings)
+    return (Callout(draft_title, render("paper.draft")), *notices, *warnings)

@@ -66,18 +66,18 @@ def load_wording(language: str, time_zone: str) -> Wording:
 
 
 def _build_document(copy: PrintableCopy, wording: Wording) -> Document:
-    say, parties = wording.render, _list_party_names(copy, wording)
+    render, parties = wording.render, _list_party_names(copy, wording)
     owner = wording.clip_text(copy.owner, MAX_NAME_CHARS)
     page_number_text = wording.phrases.sentences["reading.page_of"]
-    volume = say("reading.volume", n=copy.volume) if copy.volume else ""
+    volume = render("reading.volume", n=copy.volume) if copy.volume else ""
     return Document(
-        title=wording.clip_text(f"{say('reading.header')}: {owner} – {parties[0]}", 200),
+        title=wording.clip_text(f"{render('reading.header')}: {owner} – {parties[0]}", 200),
         author=f"{copy.software.name} {copy.software.version}",
-        description=say("reading.description"),
-        kicker=say("reading.kicker"),
-        heading=say("reading.header"),
-        subtitle=say("reading.subtitle", owner=owner, party=wording.render("document.joined").join(parties)),
-        header=say("reading.header"),
+        description=render("reading.description"),
+        kicker=render("reading.kicker"),
+        heading=render("reading.header"),
+        subtitle=render("reading.subtitle", owner=owner, party=wording.render("document.joined").join(parties)),
+        header=render("reading.header"),
         language={**wording.get_language_settings(), "page_of": f"{volume}{page_number_text}"},
         large_headings=True,
         opening=tuple(_build_cover(copy, parties, wording)),
@@ -99,13 +99,13 @@ def _list_party_names(copy: PrintableCopy, wording: Wording) -> list[str]:
 
 
 def _build_cover(copy: PrintableCopy, parties: Sequence[str], wording: Wording) -> Iterator[Block]:
-    say, first, last = wording.render, copy.exhibits[0].number, copy.exhibits[-1].number
-    yield Lead(say(f"reading.{copy.recipient}"))
+    render, first, last = wording.render, copy.exhibits[0].number, copy.exhibits[-1].number
+    yield Lead(render(f"reading.{copy.recipient}"))
     rows = [
         build_plain_row(wording, "reading.owner", wording.clip_text(copy.owner, MAX_NAME_CHARS)),
         build_plain_row(wording, "reading.party", *parties),
         build_plain_row(
-            wording, "reading.exhibits", say("reading.range", first=first, last=last, of=copy.exhibit_count)
+            wording, "reading.exhibits", render("reading.range", first=first, last=last, of=copy.exhibit_count)
         ),
         build_plain_row(
             wording,
@@ -118,13 +118,13 @@ def _build_cover(copy: PrintableCopy, parties: Sequence[str], wording: Wording) 
     if copy.volume:
         rows.insert(2, build_plain_row(wording, "label.volume", str(copy.volume)))
     yield Rows(tuple(rows))
-    yield Callout(say("reading.what_title"), say("reading.what"))
-    yield Bullets(tuple(say(f"reading.{name}") for name in ("sealed", "arranged", "bare", "nobody")))
+    yield Callout(render("reading.what_title"), render("reading.what"))
+    yield Bullets(tuple(render(f"reading.{name}") for name in ("sealed", "arranged", "bare", "nobody")))
     if copy.recipient == "other-side":
-        yield Callout(say("reading.withheld_title"), say("reading.withheld_said", reason=copy.reason).strip())
+        yield Callout(render("reading.withheld_title"), render("reading.withheld_said", reason=copy.reason).strip())
     if demonstrations := sum(exhibit.facts.decision.demonstration for exhibit in copy.exhibits):
-        warning = say("decision.demonstrations", n=demonstrations, all=len(copy.exhibits))
-        yield Callout(say("decision.demonstrations_title"), warning)
+        warning = render("decision.demonstrations", n=demonstrations, all=len(copy.exhibits))
+        yield Callout(render("decision.demonstrations_title"), warning)
     bundles = tuple(
         (
             build_cell(str(exhibit.number)),
@@ -138,49 +138,53 @@ def _build_cover(copy: PrintableCopy, parties: Sequence[str], wording: Wording) 
         )
         for exhibit in copy.exhibits
     )
-    yield Table((say("column.work_number"), say("reading.bundles"), say("label.seal")), bundles, (0, 5, 6))
+    yield Table((render("column.work_number"), render("reading.bundles"), render("label.seal")), bundles, (0, 5, 6))
 
 
 def _build_list_section(copy: PrintableCopy, wording: Wording) -> Iterator[Section]:
     """Yield the section that lists the exhibits and their parts, with page numbers."""
-    say, purpose = wording.render, wording.phrases.language in LANGUAGES_WITH_PURPOSE
+    render, purpose = wording.render, wording.phrases.language in LANGUAGES_WITH_PURPOSE
     names = ("item", "source", *(("purpose",) if purpose else ()))
-    headings = (say("column.work_number"), *(say(f"cnlist.{name}") for name in names), say("reading.page_column"))
+    headings = (
+        render("column.work_number"),
+        *(render(f"cnlist.{name}") for name in names),
+        render("reading.page_column"),
+    )
     widths = (0, 10, 5, *((4,) if purpose else ()), 0)
     rows = tuple(row for exhibit in copy.exhibits for row in _build_list_rows(exhibit, wording, purpose=purpose))
     blocks: list[Block] = [Table(headings, rows, widths)]
     if purpose:
         blocks.append(build_blank_fields(wording, "submitter", "signature", "date"))
     omissions = [
-        f"{say('reading.mark', n=exhibit.number)}{sentence}"
+        f"{render('reading.mark', n=exhibit.number)}{sentence}"
         for exhibit in copy.exhibits
         for sentence in exhibit.omissions
     ]
-    blocks += [Text(say("reading.not_inside")), Bullets((*omissions, say("reading.data")))]
-    yield Section(say("reading.list"), tuple(blocks), new_page=True, running=say("reading.list"))
+    blocks += [Text(render("reading.not_inside")), Bullets((*omissions, render("reading.data")))]
+    yield Section(render("reading.list"), tuple(blocks), new_page=True, running=render("reading.list"))
 
 
 def _build_list_rows(exhibit: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[Cell, ...]]:
-    say, facts = wording.render, exhibit.facts
-    title = wording.clip_text(facts.work.title or say("document.unknown"), MAX_NAME_CHARS)
+    render, facts = wording.render, exhibit.facts
+    title = wording.clip_text(facts.work.title or render("document.unknown"), MAX_NAME_CHARS)
     party = wording.clip_text(facts.party.name, MAX_NAME_CHARS)
-    heading = say("report.case_heading", case=facts.number, title=title, party=party)
-    open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
-    first_part_lines = [Line(piece.title) for piece in exhibit.parts[:1]]
+    heading = render("report.case_heading", case=facts.number, title=title, party=party)
+    open_field = (Cell((Line(f"（{render('paper.open')}）", Style.QUIET),)),) if purpose else ()
+    first_part_lines = [Line(part.title) for part in exhibit.parts[:1]]
     description = Cell((Line(heading, Style.STRONG), *first_part_lines, Line(exhibit.file_name, Style.MONO)))
     yield (
         build_cell(str(exhibit.number), Style.STRONG),
         description,
-        build_cell(say("reading.bundle_source")),
+        build_cell(render("reading.bundle_source")),
         *open_field,
         _build_page_cell(exhibit, 0),
     )
-    for position, piece in enumerate(exhibit.parts[1:], 1):
-        number, title_cell = build_cell(f"{exhibit.number}.{position}"), build_cell(piece.title)
+    for position, part in enumerate(exhibit.parts[1:], 1):
+        number, title_cell = build_cell(f"{exhibit.number}.{position}"), build_cell(part.title)
         yield (
             number,
             title_cell,
-            build_cell(piece.source),
+            build_cell(part.source),
             *((build_cell(""),) if purpose else ()),
             _build_page_cell(exhibit, position),
         )
@@ -196,13 +200,13 @@ def _format_label(exhibit: Exhibit, position: int) -> str:
 
 def _build_exhibit_sections(exhibit: Exhibit, wording: Wording) -> Iterator[Section]:
     """Yield the sections of an exhibit, or a page that lists the omissions if no part can be shown."""
-    say, facts = wording.render, exhibit.facts
-    title, mark = say("reading.exhibit", n=exhibit.number), say("reading.mark", n=exhibit.number)
-    running = f"{title} · {say('sheet.running', case=facts.number, bundle=facts.bundle)}"
+    render, facts = wording.render, exhibit.facts
+    title, mark = render("reading.exhibit", n=exhibit.number), render("reading.mark", n=exhibit.number)
+    running = f"{title} · {render('sheet.running', case=facts.number, bundle=facts.bundle)}"
     if not exhibit.parts:
-        blocks = (Bullets((*exhibit.omissions, say("reading.data"))),)
+        blocks = (Bullets((*exhibit.omissions, render("reading.data"))),)
         yield Section(title, blocks, label=_format_label(exhibit, 0), new_page=True, running=running, mark=mark)
-    for position, piece in enumerate(exhibit.parts):
-        name = f"{exhibit.number}.{position} {piece.title}" if position else f"{title} · {piece.title}"
+    for position, part in enumerate(exhibit.parts):
+        name = f"{exhibit.number}.{position} {part.title}" if position else f"{title} · {part.title}"
         label, level = _format_label(exhibit, position), 2 if position else 1
-        yield Section(name, (), level=level, label=label, leaves=piece.pages, running=running, mark=mark)
+        yield Section(name, (), level=level, label=label, leaves=part.pages, running=running, mark=mark)

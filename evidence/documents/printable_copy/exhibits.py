@@ -53,7 +53,7 @@ class Exhibit:
     @property
     def page_count(self) -> int:
         """Number of pages in all parts."""
-        return sum(len(piece.pages) for piece in self.parts)
+        return sum(len(part.pages) for part in self.parts)
 
     @property
     def size(self) -> int:
@@ -123,39 +123,39 @@ class _ExhibitBuilder:
 
     def add_file(self, item: _ExhibitItem, data: bytes) -> None:
         """Add a file as pages, or an omission if a limit of pages, bytes, files or time is reached."""
-        say = self.wording.render
-        pages_left = MAX_PAGES - sum(len(piece.pages) for piece in self.parts)
+        render = self.wording.render
+        pages_left = MAX_PAGES - sum(len(part.pages) for part in self.parts)
         bytes_left = MAX_BYTES - sum(len(file.data) for file in self.files)
         if pages_left <= 0 or self.file_count >= MAX_FILES:
-            return self.omit_file(item, say("reading.full"))
+            return self.omit_file(item, render("reading.full"))
         if time.monotonic() > self.deadline:
-            return self.omit_file(item, say("reading.late"))
+            return self.omit_file(item, render("reading.late"))
         self.file_count += 1
         try:
             pages, files, notes = _build_pages(item, data, pages_left, self.wording, f"{self.number}-{len(self.parts)}")
         except UnreadablePictureError as error:
             return self.omit_file(item, self.wording.phrases.get_label("refused", error.reason))
         except RefusedError as refusal:
-            return self.omit_file(item, say(f"reading.why_{refusal.reason}"))
+            return self.omit_file(item, render(f"reading.why_{refusal.reason}"))
         if sum(len(file.data) for file in files) > bytes_left:
-            return self.omit_file(item, say("reading.full"))
+            return self.omit_file(item, render("reading.full"))
         self.parts.append(ExhibitPart(item.title, item.source, item.path, pages))
         self.files += files
-        self.omissions += [say("reading.left_out", what=item.title, file=item.path, why=note) for note in notes]
+        self.omissions += [render("reading.left_out", what=item.title, file=item.path, why=note) for note in notes]
         return None
 
 
 def _list_items(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[_ExhibitItem]:
     """Yield the files to show, in display order."""
-    say = wording.render
+    render = wording.render
     preferred_path = f"data/exhibit.{wording.phrases.language}.pdf"
     sheets = [file.path for file in manifest.files if file.role == SHEET_ROLE]
     sheet = preferred_path if preferred_path in sheets else min(sheets, key=len, default="")
     if sheet:
-        yield _ExhibitItem(say("sheet.header"), say("cnlist.made"), sheet)
+        yield _ExhibitItem(render("sheet.header"), render("cnlist.made"), sheet)
     for document in facts.work.attachments:
-        title = say("cnlist.document", title=wording.clip_text(document.title, MAX_TITLE_CHARS))
-        yield _ExhibitItem(title, say("cnlist.document_source"), document.file)
+        title = render("cnlist.document", title=wording.clip_text(document.title, MAX_TITLE_CHARS))
+        yield _ExhibitItem(title, render("cnlist.document_source"), document.file)
 
 
 def _build_pages(

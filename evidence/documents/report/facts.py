@@ -122,7 +122,7 @@ class ReportCase:
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """One monitored work and its matches. A work without matches was only not found in the examined pictures."""
+    """One monitored work and its matches. A work without matches may be in use outside the examined pictures."""
 
     number: Number
     title: str

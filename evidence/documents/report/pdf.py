@@ -239,22 +239,22 @@ def _format_label(position: int) -> str:
 
 
 def _build_document(report: ReportFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
-    say = wording.render
+    render = wording.render
     first, last = wording.format_day(report.period_start), wording.format_day(report.period_end)
     return Document(
-        title=wording.clip_text(report.title or say("report.header"), 200),
+        title=wording.clip_text(report.title or render("report.header"), 200),
         author=f"{report.software.name} {report.software.version}",
-        description=say("report.description", first=first, last=last),
-        kicker=say("report.kicker"),
-        heading=wording.clip_text(report.title or say("report.header"), 200),
-        subtitle=say("report.subtitle", owner=wording.clip_text(report.owner.name, 120), first=first, last=last),
-        header=say("report.header"),
+        description=render("report.description", first=first, last=last),
+        kicker=render("report.kicker"),
+        heading=wording.clip_text(report.title or render("report.header"), 200),
+        subtitle=render("report.subtitle", owner=wording.clip_text(report.owner.name, 120), first=first, last=last),
+        header=render("report.header"),
         language=wording.get_language_settings(),
         large_headings=True,
-        contents=say("report.contents") if len(report.cases) >= MIN_CASES_FOR_CONTENTS else "",
+        contents=render("report.contents") if len(report.cases) >= MIN_CASES_FOR_CONTENTS else "",
         opening=_build_warnings(report, wording),
         sections=sections,
-        data=(DATA_FILE, say("report.attachment")),
+        data=(DATA_FILE, render("report.attachment")),
     )
 
 

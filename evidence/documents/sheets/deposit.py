@@ -159,24 +159,24 @@ def _build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
 
 
 def _build_document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
-    say = wording.render
+    render = wording.render
     work = facts.work
-    notice = Callout(say("deposit.notice_title"), say("deposit.notice"))
+    notice = Callout(render("deposit.notice_title"), render("deposit.notice"))
     return Document(
-        title=wording.clip_text(f"{say('deposit.header')} {work.number}: {work.title}", 200),
+        title=wording.clip_text(f"{render('deposit.header')} {work.number}: {work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
-        description=say("deposit.description"),
-        kicker=say("deposit.kicker"),
-        heading=wording.clip_text(work.title or say("document.unknown"), 200),
-        subtitle=say(
+        description=render("deposit.description"),
+        kicker=render("deposit.kicker"),
+        heading=wording.clip_text(work.title or render("document.unknown"), 200),
+        subtitle=render(
             "deposit.subtitle", work=work.number, number=facts.bundle, owner=wording.clip_text(facts.owner.name, 120)
         ),
-        header=say("deposit.header"),
+        header=render("deposit.header"),
         language=wording.get_language_settings(),
-        stamp=say(
+        stamp=render(
             "deposit.stamp", work=work.number, number=facts.bundle, digest=Digest.from_bytes(facts.to_json()).hex
         ),
         opening=(notice, *build_development_warning(facts.timestamps, wording)),
         sections=sections,
-        data=(FACTS_FILE, say("deposit.attachment")),
+        data=(FACTS_FILE, render("deposit.attachment")),
     )

@@ -75,25 +75,27 @@ def _build_about_section(facts: CaseFacts, wording: Wording) -> Section:
 
 def _build_document(facts: CaseFacts, gallery: Gallery) -> Document:
     wording, first_section, *sections = gallery.wording, *_build_sections(facts, gallery)
-    say, development_warnings = wording.render, of_case.build_development_warning(facts.timestamps, wording)
-    running = say("sheet.running", case=facts.number, bundle=facts.bundle)
+    render, development_warnings = wording.render, of_case.build_development_warning(facts.timestamps, wording)
+    running = render("sheet.running", case=facts.number, bundle=facts.bundle)
     return Document(
-        title=wording.clip_text(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
+        title=wording.clip_text(f"{render('sheet.header')} {facts.number}: {facts.work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
-        description=say("sheet.description", case=facts.number),
-        kicker=say("sheet.kicker"),
-        heading=wording.clip_text(facts.work.title or say("document.unknown"), 200),
-        subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
-        header=say("sheet.header"),
+        description=render("sheet.description", case=facts.number),
+        kicker=render("sheet.kicker"),
+        heading=wording.clip_text(facts.work.title or render("document.unknown"), 200),
+        subtitle=render("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
+        header=render("sheet.header"),
         language=wording.get_language_settings(),
-        stamp=say("sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.from_bytes(facts.to_json()).hex),
+        stamp=render(
+            "sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.from_bytes(facts.to_json()).hex
+        ),
         opening=(
             *of_case.build_demonstration_warning(facts, wording),
             *development_warnings,
             *build_summary(facts, gallery),
         ),
         sections=(replace(first_section, running=running), *sections),
-        data=(FACTS_FILE, say("sheet.attachment")),
+        data=(FACTS_FILE, render("sheet.attachment")),
     )
 
 

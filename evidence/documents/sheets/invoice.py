@@ -45,17 +45,17 @@ def render_invoice(facts: InvoiceFacts, language: str) -> bytes:
 
 
 def _build_document(facts: InvoiceFacts, wording: Wording) -> Document:
-    say = wording.render
+    render = wording.render
     kind = "cancellation" if facts.cancelled_invoice else "invoice"
-    title = say(f"invoice.{kind}", name=facts.name)
+    title = render(f"invoice.{kind}", name=facts.name)
     issuer = facts.issuer.splitlines()[0]
     return Document(
         title=title,
         author=wording.clip_text(issuer, 200),
-        description=say("invoice.description"),
+        description=render("invoice.description"),
         kicker="",
         heading=title,
-        subtitle=say("invoice.dated", day=facts.day.isoformat()),
+        subtitle=render("invoice.dated", day=facts.day.isoformat()),
         header=wording.clip_text(f"{issuer[:80]} · {title}", 140),
         language=wording.get_language_settings(),
         opening=(_build_party_rows(facts, wording),),

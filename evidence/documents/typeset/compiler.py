@@ -87,9 +87,9 @@ class PreparedDocument:
                 except typst.TypstError as error:
                     missing_characters = find_missing_glyphs(error.diagnostic)
                     if not missing_characters - hidden_characters:
-                        raise ExhibitError(f"The document could not be set: {error.message}.") from error
+                        raise ExhibitError(f"The document could not be typeset: {error.message}.") from error
                     hidden_characters |= missing_characters
-        raise ExhibitError("The document could not be set: too many characters have no glyph.")
+        raise ExhibitError("The document could not be typeset: too many characters have no glyph.")
 
 
 def to_template_data(value: Json) -> Json:

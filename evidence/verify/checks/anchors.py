@@ -306,7 +306,7 @@ def _check_time(checks: list[Check], trust: Trust, required_count: int = 1) -> C
     _, time, check = min(timed_checks, key=lambda item: (item[0], item[1]))
     sentence = f"The whole bundle existed no later than {format_time(time)} ({check.name.partition(':')[2]})."
     chain_names = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # a chain counts once
-    count = len({chain_names.get(attestation.by, fold_name(attestation.by)) for _, _, attestation in timed_checks})
+    count = len({chain_names.get(timed.by, fold_name(timed.by)) for _, _, timed in timed_checks})
     state = State.PASSED if count >= required_count else State.NOT_CHECKED
     shortfall = (
         ""

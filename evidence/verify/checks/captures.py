@@ -40,18 +40,18 @@ from evidence.verify.checks.anonymous import (
     find_server_remarks,
 )
 from evidence.verify.checks.embedding import MIN_SIDE, NOT_NAMED, asks_for_password, describe_use, list_refreshes
+from evidence.verify.checks.environment import expect_direct_visit, expect_plausible_environment
 from evidence.verify.checks.exchanges import (
     CLOCK_TOLERANCE,
+    FinalResponses,
     RecordedResponse,
     Recording,
-    VisitEnds,
     expect_archive_matches,
-    find_visit_ends,
+    find_final_responses,
     match_exchanges,
     read_recording,
 )
 from evidence.verify.checks.inspection import Inspection, describe_omission
-from evidence.verify.checks.surroundings import expect_direct_visit, expect_plausible_environment
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
 from exhibit.errors import ExhibitError, NotFoundError, UnreadablePictureError
@@ -151,7 +151,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     The checks are ``capture:NN-N`` for the Nth capture of sighting NN, and ``wacz:NN-N`` for its web archive, if any.
     The final ``captures`` passes if each sighting has a capture that passed and at least one capture found the picture.
     """
-    agreed_outcomes: dict[str, str] = {}  # outcomes of the visits that passed
+    passed_outcomes: dict[str, str] = {}  # outcomes of the visits that passed
     captured_numbers: set[str] = set()
     remarks: dict[str, list[str]] = {}
     outcomes = {
@@ -162,15 +162,15 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     for check in _check_each_capture(inspection, facts):
         kind, _, numbers = check.name.partition(":")
         if kind == "capture" and check.state is State.PASSED:
-            agreed_outcomes[numbers] = outcomes[numbers]
+            passed_outcomes[numbers] = outcomes[numbers]
             if outcomes[numbers] == CAPTURED and not any(isinstance(remark, Doubt) for remark in check.remarks):
                 captured_numbers.add(numbers.partition("-")[0])
         for remark in check.remarks:
             remarks.setdefault(remark, []).append(numbers)
         yield check
     if facts.sightings:
-        check = _check_all(
-            [f"{sighting.number:02d}" for sighting in facts.sightings], agreed_outcomes, captured_numbers
+        check = _build_captures_check(
+            [f"{sighting.number:02d}" for sighting in facts.sightings], passed_outcomes, captured_numbers
         )
         yield replace(check, remarks=tuple(_summarize_remarks(remarks)))
 
@@ -185,23 +185,25 @@ def _summarize_remarks(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
         yield f"and {len(remarks) - MAX_REMARKS} more remarks"
 
 
-def _check_all(numbers: Sequence[str], agreed_outcomes: Mapping[str, str], captured_numbers: set[str]) -> Check:
+def _build_captures_check(
+    numbers: Sequence[str], passed_outcomes: Mapping[str, str], captured_numbers: set[str]
+) -> Check:
     """Build the check ``captures``.
 
     Args:
         numbers: Numbers of all sightings.
-        agreed_outcomes: Outcomes of the captures that passed, by number.
+        passed_outcomes: Outcomes of the captures that passed, by number.
         captured_numbers: Sightings with a capture that found the picture without raising doubts.
     """
     if missing_numbers := [
-        number for number in numbers if number not in {visit.partition("-")[0] for visit in agreed_outcomes}
+        number for number in numbers if number not in {visit.partition("-")[0] for visit in passed_outcomes}
     ]:
         names = ", ".join(missing_numbers)
-        sentence = f"Only the crawl record shows sighting {names}; no capture does."
+        sentence = f"Only the crawl record shows sighting {names}; no capture of it passed its check."
         return replace(skip_check("captures", sentence), outcome=NO_VISIT_OUTCOME.format(names[:60]))
-    matching_numbers = {visit.partition("-")[0] for visit, outcome in agreed_outcomes.items() if outcome == CAPTURED}
+    matching_numbers = {visit.partition("-")[0] for visit, outcome in passed_outcomes.items() if outcome == CAPTURED}
     visits_by_outcome: dict[str, list[str]] = {}
-    for visit, outcome in agreed_outcomes.items():
+    for visit, outcome in passed_outcomes.items():
         if visit.partition("-")[0] not in matching_numbers:
             visits_by_outcome.setdefault(OUTCOME_SENTENCES[outcome], []).append(visit)
     unmatched_text = "; ".join(_summarize_remarks(visits_by_outcome))
@@ -340,9 +342,9 @@ def _check_records(capture: _Capture, name: str) -> Check:
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges was not stored, so the served content is not proven.")
-    recording, ends = _check_recording(capture, network)
+    recording, final_responses = _check_recording(capture, network)
     expect_plausible_environment(network, [_list_dates(step, recording.responses) for step in network.exchanges])
-    served_outcome, remarks = _check_served(capture, network, recording, ends)
+    served_outcome, remarks = _check_served(capture, network, recording, final_responses)
     expect_direct_visit(network)
     omission_reasons = [
         describe_omission(capture.inspection.omitted_files[path])
@@ -362,7 +364,7 @@ def _check_records(capture: _Capture, name: str) -> Check:
     return replace(pass_check(name, sentence + suffix), remarks=tuple(remarks))
 
 
-def _check_recording(capture: _Capture, network: NetworkRecord) -> tuple[Recording, VisitEnds]:
+def _check_recording(capture: _Capture, network: NetworkRecord) -> tuple[Recording, FinalResponses]:
     """Return the exchanges for page and image, and the final responses of the visit.
 
     Raises:
@@ -371,7 +373,7 @@ def _check_recording(capture: _Capture, network: NetworkRecord) -> tuple[Recordi
     period = capture.capture_facts.started, capture.capture_facts.finished
     recording = read_recording(capture.read_file("exchange"), capture.files["exchange"], period)
     responses = match_exchanges(network, recording)
-    return recording, find_visit_ends(network, responses, capture.sighting.page_url, capture.sighting.image_url)
+    return recording, find_final_responses(network, responses, capture.sighting.page_url, capture.sighting.image_url)
 
 
 def _expect_served(condition: object, responses: Iterable[RecordedResponse], problem: str) -> None:
@@ -408,14 +410,14 @@ def _list_dates(step: NetworkExchange, responses: Sequence[RecordedResponse]) ->
 
 
 def _check_served(
-    capture: _Capture, network: NetworkRecord, recording: Recording, ends: VisitEnds
+    capture: _Capture, network: NetworkRecord, recording: Recording, final_responses: FinalResponses
 ) -> tuple[str, list[str]]:
     """Check that the recorded exchanges served page and image, and that the outcome follows from them.
 
     Returns:
         A sentence on the result, and remarks for the reader.
     """
-    capture_facts, sighting, page_response = capture.capture_facts, capture.sighting, ends.page
+    capture_facts, sighting, page_response = capture.capture_facts, capture.sighting, final_responses.page
     page, has_page = capture.find_digest("page"), capture_facts.outcome in OUTCOMES_WITH_PAGE
     served_page = page_response if page_response is not None and page_response.is_served else None
     is_consistent = (
@@ -434,28 +436,35 @@ def _check_served(
     has_two_urls = addresses[0] != addresses[1]
     availability = zip(addresses, (has_page, capture_facts.image), strict=True)
     is_contradicted = has_two_urls and any(was_served and address in failures for address, was_served in availability)
-    expect(not is_contradicted, "According to the record, the page or the image both failed and was available.")
-    sentence, image_remarks = _check_image_served(capture, ends, failures)
+    expect(
+        not is_contradicted,
+        "According to the record, the request for the page or the image failed, but its content was received.",
+    )
+    sentence, image_remarks = _check_image_served(capture, final_responses, failures)
     other_responses = _read_other_responses(capture, recording)
     has_scripts = network.rendered is not None
     remarks = [
         *find_request_remarks(recording, addresses, network.user_agent, other_responses, has_scripts=has_scripts)
     ]
     remarks += find_response_remarks(recording, addresses)
-    remarks += _find_visit_remarks(capture, page_response, ends.image)
+    remarks += _find_visit_remarks(capture, page_response, final_responses.image)
     remarks += _find_body_remarks(recording.responses, network, addresses, capture_facts.image)
-    remarks += find_server_remarks(addresses, page_response, ends.image if capture_facts.image else None, sighting.peer)
+    remarks += find_server_remarks(
+        addresses, page_response, final_responses.image if capture_facts.image else None, sighting.peer
+    )
     remarks += _find_login_remarks(capture, network)
     if capture_facts.outcome == CAPTURED:
         remarks += [*_find_visibility_remarks(capture, network, page_response), *image_remarks]
     return sentence, remarks
 
 
-def _check_image_served(capture: _Capture, ends: VisitEnds, failures: set[str]) -> tuple[str, list[str]]:
+def _check_image_served(
+    capture: _Capture, final_responses: FinalResponses, failures: set[str]
+) -> tuple[str, list[str]]:
     """Check that the image was served in the same visit; returns a sentence on the result, and remarks."""
-    sighting, image, response = capture.sighting, capture.capture_facts.image, ends.image
+    sighting, image, response = capture.sighting, capture.capture_facts.image, final_responses.image
     if to_plain_url(sighting.image_url) == to_plain_url(sighting.page_url):
-        response = response or ends.page
+        response = response or final_responses.page
     if image is None:
         is_available = response is not None and response.is_served and to_plain_url(sighting.image_url) not in failures
         has_image = is_available and response is not None and response.digest == sighting.picture.digest
@@ -480,7 +489,7 @@ def _check_image_served(capture: _Capture, ends: VisitEnds, failures: set[str]) 
         )
     else:
         is_served = response is not None and response.is_served and response.digest == image
-        problem = "The image differs from the recorded exchange with its URL."
+        problem = "The image differs from the recorded exchange for its URL."
         _expect_served(is_served, [response] if response and response.is_served else [], problem)
     suffix = " with the same bytes as before." if image == sighting.picture.digest else " with different bytes."
     return f"The recorded exchange served the image{suffix}", remarks
@@ -565,7 +574,7 @@ def _find_visibility_remarks(capture: _Capture, network: NetworkRecord, page: Re
             else "no browser visited the page"
         )
         return
-    yield from _find_saved_form_remarks(capture, rendered)
+    yield from _find_saved_page_remarks(capture, rendered)
     if capture.index >= MAX_COMPARED:
         yield "the lines around the image on the screenshot were not examined"
     height = max(rendered.height, rendered.window[1])
@@ -662,8 +671,8 @@ def _is_flat(pixels: Pixels) -> bool:
     return bool((np.ptp(pixels, axis=(0, 1)) <= MAX_FLAT_RANGE).all())
 
 
-def _find_saved_form_remarks(capture: _Capture, rendered: RenderingFacts) -> Iterator[str]:
-    """Yield remarks on saved forms of the page (MHTML, PDF) that state another URL or another time."""
+def _find_saved_page_remarks(capture: _Capture, rendered: RenderingFacts) -> Iterator[str]:
+    """Yield remarks on saved copies of the page (MHTML, PDF) that state another URL or another time."""
     for role, read_statement in (("mhtml", _read_mhtml_statement), ("page-pdf", _read_pdf_statement)):
         path = capture.files.get(role, "")
         if not capture.inspection.is_sealed(path):
@@ -777,14 +786,14 @@ def _check_screenshots(capture: _Capture, rendered: RenderingFacts) -> None:
     expect(rendered.boxed_screenshot_from == 0, "A screenshot shows a different part of the page.")
     if capture.index >= MAX_COMPARED:
         return
-    plain, lined = (decode(capture.read_file(role), Limits(max_bytes=MAX_WARC_BYTES)).pixels for role in roles)
-    marked = Image.fromarray(plain)
+    plain, marked = (decode(capture.read_file(role), Limits(max_bytes=MAX_WARC_BYTES)).pixels for role in roles)
+    drawing = Image.fromarray(plain)
     draw_outlines(
-        marked, [Place(place.how, place.x, place.y, place.width, place.height) for place in rendered.image_places]
+        drawing, [Place(place.how, place.x, place.y, place.width, place.height) for place in rendered.image_places]
     )
-    expected = np.asarray(marked)
-    has_only_lines = np.array_equal(lined, expected) or (
-        plain.shape == lined.shape and _differ_only_by_lines(plain, lined, expected)
+    expected = np.asarray(drawing)
+    has_only_lines = np.array_equal(marked, expected) or (
+        plain.shape == marked.shape and _differ_only_by_lines(plain, marked, expected)
     )
     expect(
         has_only_lines,
@@ -792,12 +801,12 @@ def _check_screenshots(capture: _Capture, rendered: RenderingFacts) -> None:
     )
 
 
-def _differ_only_by_lines(plain: Pixels, lined: Pixels, marked: Pixels) -> bool:
+def _differ_only_by_lines(plain: Pixels, marked: Pixels, expected: Pixels) -> bool:
     """Return True if pictures differ only within two pixels of the lines: library versions draw lines differently."""
-    lines = (marked != plain).any(axis=2)
+    lines = (expected != plain).any(axis=2)
     near_lines = np.asarray(Image.fromarray(lines.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))) > 0
-    has_lines = not lines.any() or (lined == marked).all(axis=2)[lines].mean() > MIN_LINE_FRACTION
-    return bool(has_lines) and not ((lined != plain).any(axis=2) & ~near_lines).any()
+    has_lines = not lines.any() or (marked == expected).all(axis=2)[lines].mean() > MIN_LINE_FRACTION
+    return bool(has_lines) and not ((marked != plain).any(axis=2) & ~near_lines).any()
 
 
 def _check_places(capture: _Capture, rendered: RenderingFacts, roles: set[str]) -> None:
@@ -841,13 +850,15 @@ def _check_archive(capture: _Capture, name: str) -> Check:
         warc, WaczPage(address, title, capture.capture_facts.started), capture.facts.software.version
     )
     expect(expected_data == data, f"{path} does not match its exchanges and the environment record.")
-    main_recording, ends = (
-        _check_recording(capture, network) if "exchange" in capture.files else (Recording([], [], []), VisitEnds(None))
+    main_recording, final_responses = (
+        _check_recording(capture, network)
+        if "exchange" in capture.files
+        else (Recording([], [], []), FinalResponses(None))
     )
     get_identity = attrgetter("record.url", "record.date", "record.block")
     problem = f"{path} lacks an exchange for the page or the image."
     expect(set(map(get_identity, main_recording.responses)) <= set(map(get_identity, recording.responses)), problem)
-    expect_archive_matches(network, recording, ends.image_responses, path)
+    expect_archive_matches(network, recording, final_responses.image_responses, path)
     loaded_bodies = [
         (to_plain_url(resource.final_url), resource.sha256)
         for resource in network.resources

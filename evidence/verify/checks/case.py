@@ -35,7 +35,7 @@ from evidence.verify.checks.order import SLACK
 from evidence.verify.checks.party import WORK_RECORD_KIND, check_party, check_work_record
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouching_log, read_own_checkpoint
-from evidence.verify.checks.remade import ContentGenerators, check_regenerated, is_sheet
+from evidence.verify.checks.regeneration import ContentGenerators, check_regenerated, is_sheet
 from exhibit.comparison.derived import compute_survival_map
 from exhibit.comparison.odds import MAX_COPIES
 from exhibit.comparison.pieces import measure_coherence
@@ -649,19 +649,19 @@ def _recompute_match(name: str, match: MatchFacts, pictures: Pictures, files: li
     """
     verification, sizes = (
         match.verification,
-        [(picture_fraction.width, picture_fraction.height) for picture_fraction in pictures],
+        [(picture.width, picture.height) for picture in pictures],
     )
     with np.errstate(all="ignore"):
         transforms = [
             np.asarray(transform, np.float64) for transform in (*verification.further, verification.transform)
         ]
         work_fraction, picture_fraction = [compute_overlaps(transform, *sizes) for transform in transforms][-1]
-        is_near = (
+        are_fractions_equal = (
             max(abs(work_fraction - verification.overlap_work), abs(picture_fraction - verification.overlap_picture))
             <= AREA_TOLERANCE
         )
         expect(
-            is_near,
+            are_fractions_equal,
             (
                 f"The alignment covers {work_fraction:.3f} and {picture_fraction:.3f} of the pictures, "
                 "which differs from "
@@ -672,9 +672,9 @@ def _recompute_match(name: str, match: MatchFacts, pictures: Pictures, files: li
         dense, textured = compute_agreement(*alignment)
         if verification.survival:
             _expect_survival(verification.survival, compute_survival_map(*alignment))
-        for copy in verification.further[:MAX_COPIES]:
+        for further_transform in verification.further[:MAX_COPIES]:
             copy_agreement = compute_agreement(
-                *_warp_pair(replace(verification, transform=copy, pieces=()), pictures, pixels)
+                *_warp_pair(replace(verification, transform=further_transform, pieces=()), pictures, pixels)
             )[0]
             expect(
                 copy_agreement >= MIN_FURTHER_AGREEMENT - TOLERANCE,
@@ -692,19 +692,19 @@ def _recompute_match(name: str, match: MatchFacts, pictures: Pictures, files: li
     values_text = f"similarity in the bundle {verification.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment do not give the value in the bundle: {values_text}."
     expect(abs(dense - verification.dense) <= TOLERANCE, problem)
-    is_reduced = any(file != picture_fraction.file for picture_fraction, file in zip(pictures, files, strict=True))
+    is_reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
     message = f"Aligning one picture with the other gives the value in the bundle: {values_text}."
     message += REDUCED_PICTURE_SENTENCE * is_reduced
     piece_fraction = (
         min(1.0, float(alignment[1].mean()) / max(work_fraction, AREA_TOLERANCE)) if verification.pieces else 1.0
     )
-    is_unlike, is_small = (
+    is_dissimilar, is_small = (
         dense < MIN_DENSE - TOLERANCE,
         piece_fraction * max(work_fraction, picture_fraction) < MIN_SHARED_FRACTION - AREA_TOLERANCE,
     )
     lacks_texture = textured < MIN_TEXTURED
-    reason = f"fewer than {MIN_DENSE:.0%} of the blocks with detail in the shared area agree" if is_unlike else ""
-    if verification.decision is Decision.CERTAIN and (is_unlike or is_small or lacks_texture):
+    reason = f"fewer than {MIN_DENSE:.0%} of the blocks with detail in the shared area agree" if is_dissimilar else ""
+    if verification.decision is Decision.CERTAIN and (is_dissimilar or is_small or lacks_texture):
         raise FormatError(
             f"{values_text}: {reason or 'the shared area is too small'}; the bundle calls the match certain."
         )

@@ -154,13 +154,13 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
 def _summarize_partners(
     inspection: Inspection, names_by_sighting: dict[int, list[str]], partners_by_sighting: dict[int, set[str]]
 ) -> Check:
-    unseen_numbers = ", ".join(f"{number:02d}" for number, by in names_by_sighting.items() if not by)
+    unseen_numbers = ", ".join(f"{number:02d}" for number, names in names_by_sighting.items() if not names)
     if unseen_numbers:
         return skip_check(
             SEEN_TWICE_CHECK,
             f"No partner on the trust list retrieved the picture of sighting {unseen_numbers} at a capture.",
         )
-    distinct_names = {number: _list_distinct_names(by) for number, by in names_by_sighting.items()}
+    distinct_names = {number: _list_distinct_names(names) for number, names in names_by_sighting.items()}
     min_count, own_operator = min(map(len, distinct_names.values())), _get_own_operator(inspection)
     by = f"retrieved by {_COUNT_WORDS.get(min_count, 'several')} installations, run by {own_operator}"
     if len({frozenset(map(fold_name, names)) for names in distinct_names.values()}) == 1:  # the same for each sighting

@@ -88,7 +88,7 @@ def _check_manifest(inspection: Inspection, name: str, sighting: SightingFacts, 
         )
         expect(
             extract_authors(sealed_manifest) == extract_authors(manifest),
-            f"The parties in {provenance.file} differ from those in the content credentials of the picture.",
+            f"The authors named in {provenance.file} differ from those in the content credentials of the picture.",
         )
         expect(
             _is_consistent(_parse_json(sealed_manifest), _parse_json(manifest)),
@@ -99,7 +99,7 @@ def _check_manifest(inspection: Inspection, name: str, sighting: SightingFacts, 
         name,
         (
             "The content credentials and metadata in the picture file are as recorded in facts.json. "
-            "They are statements of whoever wrote the file."
+            "Anyone can write such statements into a file."
         ),
     )
 

@@ -198,7 +198,7 @@ def _explain_no_embedding(element: Element) -> str:
     if element.tag == "source":
         picture = next(element.iterancestors("picture"), None)
         return (
-            "contains the image URL without a picture"
+            "contains the image URL in a source element that belongs to no image"
             if picture is None or next(picture.iter("img"), None) is None
             else ""
         )

@@ -100,7 +100,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class VisitEnds:
+class FinalResponses:
     """Final responses of a visit: the last response to the request for the page, and the responses for the image."""
 
     page: RecordedResponse | None
@@ -152,8 +152,8 @@ def _read_request(record: Record) -> Request:
     """Parse a request; raises ``FormatError`` unless its host and target match the URL of the record."""
     header, separator, body = record.block.partition(b"\r\n\r\n")
     request_line = _REQUEST_LINE.match(header + b"\r\n")
-    lines = [(request_line, *request_line.partition(b":")) for request_line in _LINE_END.split(header)[1:]]
-    pairs = [(name if colon and name.strip() else is_complete, value) for is_complete, name, colon, value in lines]
+    lines = [(line, *line.partition(b":")) for line in _LINE_END.split(header)[1:]]
+    pairs = [(name if colon and name.strip() else line, value) for line, name, colon, value in lines]
     headers = tuple((decode_text(name).strip(), decode_text(value).strip()) for name, value in pairs)
     hosts = [value for name, value in headers if name.lower() == "host"]
     is_complete = request_line is not None and len(hosts) == 1
@@ -183,14 +183,14 @@ def match_exchanges(network: NetworkRecord, recording: Recording) -> list[Record
     for response in responses:
         responses_by_key.setdefault((response.url, response.message.status, response.record.peer), []).append(response)
     keys = [(to_plain_url(step.url), step.status, step.peer.address) for step in network.exchanges]
-    matched = [
+    matched_responses = [
         _take_recorded_response(step, responses_by_key.get(key, []))
         for step, key in zip(network.exchanges, keys, strict=True)
     ]
     _expect_explained(
         network, recording, [response for remaining in responses_by_key.values() for response in remaining]
     )
-    return matched
+    return matched_responses
 
 
 def _take_recorded_response(step: NetworkExchange, candidates: list[RecordedResponse]) -> RecordedResponse:
@@ -246,7 +246,7 @@ def _expect_explained(network: NetworkRecord, recording: Recording, responses: I
     )
     for url in [*(response.url for response in responses), *recording.unanswered_urls]:
         is_explained = failures[url] > 0 or url in navigated_urls
-        expect(is_explained, f"The environment record lacks the recorded exchange with {url[:200]}.")
+        expect(is_explained, f"The environment record lacks the recorded exchange for {url[:200]}.")
         failures[url] -= 1
 
 
@@ -264,9 +264,9 @@ def _list_target_urls(response: RecordedResponse) -> Iterator[str]:
     yield from filter(None, (join_urls(response.record.url, target) for target in response.targets))
 
 
-def find_visit_ends(
+def find_final_responses(
     network: NetworkRecord, responses: Sequence[RecordedResponse], page_url: str, image_url: str
-) -> VisitEnds:
+) -> FinalResponses:
     """Follow the redirects from the URLs of page and image to the final responses.
 
     Raises:
@@ -291,15 +291,17 @@ def find_visit_ends(
             start_urls <= {page} and len(page_chains) <= 1,
             "A recorded exchange does not follow from any request of the visit.",
         )
-        return VisitEnds(last_responses[-1] if page_chains else None, image_responses)
-    expect(start_urls <= navigated_urls, "A recorded exchange is with a page that the browser did not request.")
+        return FinalResponses(last_responses[-1] if page_chains else None, image_responses)
+    expect(start_urls <= navigated_urls, "A recorded exchange is for a page that the browser did not request.")
     address = to_plain_url(network.rendered.address)
-    rendered_responses = [answer for answer in (*last_responses[-1:], *image_responses[-1:]) if answer.url == address]
+    rendered_responses = [
+        response for response in (*last_responses[-1:], *image_responses[-1:]) if response.url == address
+    ]
     expect(
         rendered_responses or (not page_chains and address == page),
         "The URL of the rendered page is not the one to which the recorded exchanges led.",
     )
-    return VisitEnds(rendered_responses[0] if rendered_responses else None, image_responses)
+    return FinalResponses(rendered_responses[0] if rendered_responses else None, image_responses)
 
 
 def to_https(url: str) -> str:
@@ -342,7 +344,7 @@ def expect_archive_matches(
     for key, count in (actual - expected - image_counts).items():
         url, status = key[0], key[1]
         is_known = url in reached_urls and (status in REDIRECTS or url in failed_urls or url in unread_urls)
-        expect(is_known and count, f"{file} contains an exchange with {url[:200]} that the environment record lacks.")
+        expect(is_known and count, f"{file} contains an exchange for {url[:200]} that the environment record lacks.")
 
 
 def _build_resource_key(resource: NetworkResource) -> tuple[str, int, str, str]:

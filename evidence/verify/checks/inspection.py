@@ -96,22 +96,24 @@ _ABSENCE_REASONS = {
 def measure_files(contents: Contents) -> tuple[dict[str, FileMeasurement], dict[str, str]]:
     """Hash every file once; returns size and digests by name, and the reasons for unreadable files by name."""
     measurements: dict[str, FileMeasurement] = {}
-    broken: dict[str, str] = {}
+    unreadable_files: dict[str, str] = {}
     for name in contents.names:
         try:
             measurements[name] = measure_chunks(contents.iterate_chunks(name))
         except ContainerError as error:
-            broken[name] = error.message
-    return measurements, broken
+            unreadable_files[name] = error.message
+    return measurements, unreadable_files
 
 
 def inspect(contents: Contents, trust: Trust) -> Inspection:
     """Hash all files and read the manifest; raises ``FormatError`` if the manifest cannot be read."""
-    measurements, broken = measure_files(contents)
+    measurements, unreadable_files = measure_files(contents)
     if MANIFEST_PATH not in measurements:
-        raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
+        raise FormatError(unreadable_files.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
     data = read_all(contents, MANIFEST_PATH, MAX_JSON_BYTES)
-    inspection = Inspection(contents, trust, measurements, broken, Manifest.from_json(data), data, frozenset())
+    inspection = Inspection(
+        contents, trust, measurements, unreadable_files, Manifest.from_json(data), data, frozenset()
+    )
     if WITHHELD_PATH not in measurements:
         return inspection
     withheld = inspection.read_as(Withheld, WITHHELD_PATH).files

@@ -172,26 +172,32 @@ def _is_public(address: str) -> bool:
 
 def _describe_sightings(facts: CaseFacts) -> str:
     """Describe the time at which the crawl first saw the picture, and other statements about that time."""
-    recorded = [
+    recorded_times = [
         (sighting.slice.record.seen, sighting.slice.log.time)
         for sighting in facts.sightings
         if sighting.slice is not None
     ]
-    sightings = [(seen_at, logged) for seen_at, logged in recorded if seen_at is not None]
+    sightings = [(seen_at, log_time) for seen_at, log_time in recorded_times if seen_at is not None]
     if not sightings:
         periods = sorted({sighting.period for sighting in facts.sightings if sighting.period})
         return f"at an unknown time{(': ' + ', '.join(periods[:3])[:100] if periods else '')}"
-    first, logged = min(sightings)
+    first, log_time = min(sightings)
     value = format_time(first)
-    if logged - first > MAX_LOG_DELAY:
-        value += f", log entry of {format_time(logged)}"
+    if log_time - first > MAX_LOG_DELAY:
+        value += f", log entry of {format_time(log_time)}"
     earliest_stated = min(
         (sighting.first_seen for sighting in facts.sightings if sighting.first_seen is not None), default=first
     )
     if first - earliest_stated > SLACK:
         value += f"; {format_time(earliest_stated)} according to facts.json only"
-    dated = max((date for date in map(_find_later_server_time, facts.sightings) if date is not None), default=first)
-    return f"{value}; server clock: {format_time(dated)}" if dated - first > MAX_LOG_DELAY else value
+    latest_server_time = max(
+        (date for date in map(_find_later_server_time, facts.sightings) if date is not None), default=first
+    )
+    return (
+        f"{value}; server clock: {format_time(latest_server_time)}"
+        if latest_server_time - first > MAX_LOG_DELAY
+        else value
+    )
 
 
 def _find_later_server_time(sighting: SightingFacts) -> datetime | None:

@@ -223,14 +223,12 @@ def _read_odds_model(inspection: Inspection, entry: OddsModelFacts) -> OddsModel
     return weighing
 
 
-def check_odds(match: MatchFacts, odds_models: OddsModels, decided: DecisionFacts) -> Check:
+def check_odds(match: MatchFacts, odds_models: OddsModels, decision: DecisionFacts) -> Check:
     """Check that weights and values give the sealed odds, and that the decision follows from them (``odds:NN``)."""
     name, verification = f"odds:{match.number:02d}", match.verification
     odds_model = odds_models.get(verification.pipeline)
     failed_checks = (
-        verification
-        for verification in odds_models.values()
-        if isinstance(verification, Check) and verification.state is State.FAILED
+        check for check in odds_models.values() if isinstance(check, Check) and check.state is State.FAILED
     )
     if odds_model is None and (failed_check := next(failed_checks, None)) is not None:
         return replace(failed_check, name=name)
@@ -238,11 +236,11 @@ def check_odds(match: MatchFacts, odds_models: OddsModels, decided: DecisionFact
         return skip_check(name, f"The bundle lacks the weights that {verification.pipeline} uses for log-odds.")
     if isinstance(odds_model, Check):
         return replace(odds_model, name=name)
-    return run_check(name, _check_sealed_odds, name, verification, odds_model, decided)
+    return run_check(name, _check_sealed_odds, name, verification, odds_model, decision)
 
 
 def _check_sealed_odds(
-    name: str, verification: Verification, odds_model: OddsModelFile, decided: DecisionFacts
+    name: str, verification: Verification, odds_model: OddsModelFile, decision: DecisionFacts
 ) -> Check:
     if verification.related is None or verification.exposure is None:
         raise FormatError("Only one of the two log-odds is stated.")
@@ -263,7 +261,7 @@ def _check_sealed_odds(
         or _explain_unsupported_decision(verification, odds_model, related, exposure, review)
     )
     expect(not problem, problem)
-    if verification.decision is Decision.RELATED and decided.demonstration:
+    if verification.decision is Decision.RELATED and decision.demonstration:
         return skip_check(name, "The picture is only related to the work; the demonstration setting opened the case.")
     digest = Digest.from_bytes(odds_model.to_json())
     short_digest = digest.hex[:12]
@@ -329,6 +327,6 @@ def _explain_unsupported_decision(
     if is_supported:
         return ""
     return (
-        f"The log-odds {exposure:.3f}, {review:.3f} with the visible part, do not support the decision "
+        f"The log-odds ({exposure:.3f}, or {review:.3f} with the visible part) do not support the decision "
         f"{verification.decision}: the limits are {limits.certain:g} for certain and {limits.review:g} for review."
     )

@@ -55,8 +55,8 @@ def check_order(
         time.description for time in (*fact_times, seal_time, *entry_times) if time.subject in subjects
     )
     work = None if facts is None else facts.work
-    timestamp = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
-    declared_times = (Time(name, text, DECLARATION) for name, text in timestamp.items() if text)
+    declarations = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
+    declared_times = (Time(name, text, DECLARATION) for name, text in declarations.items() if text)
     times = (*timestamp_times, *fact_times, seal_time, *entry_times, *declared_times)
     return pass_check("order", f"No times contradict each other by more than an hour: {description}."), times
 

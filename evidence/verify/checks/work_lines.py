@@ -94,19 +94,11 @@ def _has_same_pixels(inspection: Inspection, facts: CaseFacts, match: MatchFacts
     Files with the same pixels differ if metadata was removed or bytes were added.
     """
     registered = next(
-        (
-            registered_pixels
-            for registered_pixels in facts.work.pictures
-            if registered_pixels.digest == match.work_picture
-        ),
+        (picture for picture in facts.work.pictures if picture.digest == match.work_picture),
         None,
     )
     found_picture = next(
-        (
-            registered_pixels.picture
-            for registered_pixels in facts.sightings
-            if registered_pixels.picture.digest == match.picture
-        ),
+        (sighting.picture for sighting in facts.sightings if sighting.picture.digest == match.picture),
         None,
     )
     if (

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from crawler.crawling.run import scrapy_settings
+from crawler.crawling.run import build_scrapy_settings
 from crawler.fetching.gate import AccessMiddleware, RedirectPolicyMiddleware
 from crawler.formats.job import Job, Limits, Politeness, Target
 from crawler.state.crawl import Crawl
@@ -22,7 +22,7 @@ def test_job_sets_limits_and_delays_and_guard_checks_every_url(tmp_path: Path) -
     limits = Limits(max_picture_bytes=1234, request_seconds=7)
     urls = (Target(url="http://a.example/"),)
     crawl = Crawl(Job(bytes_dir=tmp_path, urls=urls, politeness=politeness, limits=limits), lambda _line: None)
-    settings = scrapy_settings(crawl)
+    settings = build_scrapy_settings(crawl)
     assert {host: slot["delay"] for host, slot in settings["DOWNLOAD_SLOTS"].items()} == {
         "slow.example": 9.0,
         "quick.example": 2.0,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given, strategies as st
 
-from crawler.crawling.visitors import remove_visitor_parameters
+from crawler.crawling.detectors import remove_visitor_parameters
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, ReceivedRequest, Site
 

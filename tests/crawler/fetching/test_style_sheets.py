@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,7 @@ from scrapy.http import Response
 
 from crawler.fetching.images import IMAGE, ImageFetcher
 from crawler.fetching.style_sheets import SHEET, StyleSheetFetcher
-from crawler.formats.job import Job, Target
+from crawler.formats.job import EarlierVisit, Job, SheetLinks, Target
 from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEETS, OmittedItem
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
@@ -18,15 +18,15 @@ PAGE, SHEET_URL = "http://a.example/page", "http://a.example/css/site.css"
 class RequestedSheets:
     """Requests of style sheets and images; nothing responds to them automatically."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: Mapping[str, EarlierVisit] | None = None) -> None:
         self.requests: list[Request] = []
-        crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),)), lambda _line: None)
+        crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),), known=known or {}), lambda _line: None)
         send: Callable[[Request], None] = self.requests.append
         self.sheets = StyleSheetFetcher(crawl, ImageFetcher(crawl, send), send)
 
-    def respond(self, url: str, body: bytes, status: int = 200) -> None:
+    def respond(self, url: str, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         (request,) = (item for item in self.requests if item.meta.get(SHEET) == url)
-        self.sheets.handle_response(Response(url, status=status, body=body, request=request))
+        self.sheets.handle_response(Response(url, status=status, body=body, request=request, headers=headers or {}))
 
     def urls(self, kind: str) -> list[str]:
         return [request.url for request in self.requests if kind in request.meta]
@@ -99,3 +99,28 @@ def test_unavailable_style_sheet_does_not_block_visit_and_is_counted(
     assert done == [waiting_visit]
     assert requested_sheets.urls(IMAGE) == []
     assert waiting_visit.build_line().left_out == {OmittedItem.UNREAD_SHEETS: 1 + unread}
+
+
+def test_known_style_sheet_is_requested_conditionally_and_its_urls_are_used_again(tmp_path: Path) -> None:
+    known = EarlierVisit(etag='"1"', sheet=SheetLinks(images=("http://a.example/i.jpg",), imports=()))
+    requested = RequestedSheets(tmp_path, {SHEET_URL: known})
+    page = visit()
+    requested.sheets.request_sheets(page, [SHEET_URL, "http://a.example/css/new.css"])
+    first, second = (request.headers for request in requested.requests)
+    assert first["If-None-Match"] == b'"1"'
+    assert "If-None-Match" not in second
+    requested.respond(SHEET_URL, b"", 304)
+    assert requested.urls(IMAGE) == ["http://a.example/i.jpg"]
+    assert page.fetched_sheets == []
+
+
+def test_changed_style_sheet_is_reported_with_its_validators_once(tmp_path: Path) -> None:
+    requested = RequestedSheets(tmp_path)
+    first, second = visit(), visit()
+    for page in (first, second):
+        requested.sheets.request_sheets(page, [SHEET_URL, "http://a.example/css/plain.css"])
+    requested.respond(SHEET_URL, b"a{background:url(i.jpg)}", headers={"ETag": '"2"', "Last-Modified": "then"})
+    requested.respond("http://a.example/css/plain.css", b"a{}")
+    [sheet] = first.fetched_sheets + second.fetched_sheets
+    assert (sheet.url, sheet.etag, sheet.last_modified) == (SHEET_URL, '"2"', "then")
+    assert sheet.links == SheetLinks(images=("http://a.example/css/i.jpg",))

@@ -211,11 +211,11 @@ def test_truncated_sitemap_is_reported_and_yields_its_entries() -> None:
     cut = [text[:half], text[:-3], broken, *(member[:-60] for member in packed)]
     for data in cut:
         document = read_sitemap(data, PAGE_URL, 1 << 20)
-        assert document.is_cut
+        assert document.is_truncated
         assert 20 < len(document.links) <= 100
     odd = text.replace(b"/7/", b"/7&x/"), text + b"\n<!-- end -->", text[:-9] + b"</urlset >", b"<urlset/>"
     for data in (text, *packed, gzip.compress(text)[:-4], two + b"junk", *odd):
-        assert not read_sitemap(data, PAGE_URL, 1 << 20).is_cut
+        assert not read_sitemap(data, PAGE_URL, 1 << 20).is_truncated
 
 
 def test_sitemaps_and_feeds_report_page_modification_dates() -> None:
@@ -387,10 +387,10 @@ def test_slightly_malformed_feed_is_read(data: bytes, content_type: str) -> None
 )
 def test_truncated_feed_is_reported_and_yields_its_entries(whole: str, entry: str) -> None:
     text = whole.format(entry, entry.replace("/1", "/2").replace("</", "&nbsp;</", 1))
-    assert not read_feed(text.encode(), PAGE_URL, 1 << 20).is_cut
+    assert not read_feed(text.encode(), PAGE_URL, 1 << 20).is_truncated
     for end in (text.rindex("/2"), text.rindex(entry[-7:]), text.rindex(entry[-7:]) + 7):
         document = read_feed(text[:end].encode(), PAGE_URL, 1 << 20)
-        assert document.is_cut
+        assert document.is_truncated
         assert "https://s.example/1" in {link.url for link in document.links}
 
 

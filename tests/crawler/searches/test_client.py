@@ -190,4 +190,4 @@ def test_documentation_examples_are_valid_mappings() -> None:
     [example] = re.findall(r"```\n(# searches/market.toml\n.*?)```", text, re.DOTALL)
     assert read_service(example).name == "The market"
     (shop,) = re.findall(r"```\n# searches/poster-shop.toml\n(.*?)```", text, re.DOTALL)
-    assert read_service(re.sub("^# ?", "", shop, flags=re.MULTILINE)).takes == "nothing"
+    assert read_service(re.sub("^# ?", "", shop, flags=re.MULTILINE)).query_kind == "nothing"

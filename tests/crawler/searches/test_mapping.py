@@ -396,7 +396,7 @@ def test_full_catalogue_listing_needs_no_key_or_words(site: Site) -> None:
     ]
     site.routes["/products.json"] = json_response({"products": products})
     service = read_service(SHOP.format(url=site.url("")))
-    assert (service.takes, service.key_form) == ("nothing", "")
+    assert (service.query_kind, service.key_form) == ("nothing", "")
     places = request_results(service, "", SearchRequest(words="A shop"), GUARD).hits
     assert [(place.image, place.page) for place in places] == [
         ("https://cdn.example/1.jpg", site.url("/products/mug%20%26%20co")),

@@ -7,7 +7,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from desk.cli.api import OPERATIONS, load_operations
-from desk.cli.common.frame import get_actor_name
+from desk.cli.common.context import get_actor_name
 from desk.cli.main import exhibit
 from registry.models import Bundle, Case, LogSubmission, Membership, Owner, Role, User
 from tests.assets.command_line import Terminal

@@ -9,7 +9,7 @@ from exhibit.config.config import Config
 from exhibit.errors import InvalidRequestError
 from registry.db import heartbeats
 from tests.assets.command_line import Terminal
-from workers.operations.capacity import ENOUGH, PRICES_FILE
+from workers.operations.capacity import MIN_SAMPLES, PRICES_FILE
 
 LARGE_CAPACITY = ("capacity", "--works", "10e6", "--pictures", "100B")
 
@@ -38,10 +38,12 @@ def test_measured_values_of_this_installation_are_marked(
     cli: Terminal, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", config.database_url)
-    heartbeats.record_step_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
+    heartbeats.record_step_time("match", rows=MIN_SAMPLES, seconds=9, processor_seconds=50)
     (match,) = (law for law in cli.run_json(*LARGE_CAPACITY)["laws"] if law["name"] == "match")
-    assert (match["own"]["value"], match["own"]["counted"]) == (50.0, ENOUGH)
-    assert f"counted on this installation {ENOUGH:,} times since 20" in " ".join(cli.run(*LARGE_CAPACITY).out.split())
+    assert (match["own"]["value"], match["own"]["counted"]) == (50.0, MIN_SAMPLES)
+    assert f"counted on this installation {MIN_SAMPLES:,} times since 20" in " ".join(
+        cli.run(*LARGE_CAPACITY).out.split()
+    )
 
 
 def test_prices_come_from_the_data_folder_or_a_selected_file(cli: Terminal, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def test_each_failed_check_is_printed_with_a_hint(cli: Terminal) -> None:
     assert len({check["name"] for check in checks}) == len(checks) > 5
     output = cli.run("doctor", code=None).out
     for check in checks:
-        mark = "ok" if check["ok"] else "MISSING" if check["needed"] else "optional"
+        mark = "ok" if check["ok"] else "FAILED" if check["needed"] else "warning"
         assert f"{mark:<8}  {check['name']}: " in output
     assert all(check["remedy"] for check in missing)
 

@@ -82,7 +82,7 @@ def _write_file(folder: Path, data: bytes) -> Path:
 
 
 def test_signed_copy_is_reported_with_its_key(cli: Terminal, studio: str, folder: Path) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
     export = _export_work(cli, folder, sign="true")
     output = " ".join(cli.run("identify", export).out.split())

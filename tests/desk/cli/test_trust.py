@@ -72,7 +72,7 @@ def test_capture_partners_are_pinned_with_their_operator(inline: SyncRunner) -> 
     inline.services.config = replace(inline.services.config, operator_name="Ann Ltd")
     partner, _ = partner_of(new_signer()), partner_of(new_signer(), "c")
     assert build_own_trust(inline.services, "").partners == ()
-    partners.set_captures(partner, is_requested=True, by="operator")
+    partners.set_cocapture_options(partner, is_requested=True, by="operator")
     trust = Trust.from_json(build_own_trust(inline.services, "").to_json())
     assert [(pin.vkey, pin.operator) for pin in trust.partners] == [(partner.log_key, "b")]
     assert {pin.operator for pin in trust.logs} == {"Ann Ltd"}

@@ -91,7 +91,7 @@ def test_false_alarms_are_stated_as_counts_of_a_test(decision: Decision, monkeyp
 def test_decision_author_and_licence_obstacle_are_shown() -> None:
     decided_case = Case(number=3, decision="confirmed", decided_by="Ann")
     assert all(word in cases.describe_prior_decision(decided_case) for word in ("3", "Ann"))
-    assert cases.who_in_words(LEDGER_ACTOR) == str(cases.DECIDER_LABELS[LEDGER_ACTOR])
+    assert cases.decider_in_words(LEDGER_ACTOR) == str(cases.DECIDER_LABELS[LEDGER_ACTOR])
     assert cases.describe_obstacle(None) == ""
     assert "other.example" in cases.describe_obstacle(Obstacle(ObstacleReason.DOMAIN, "other.example"))
     assert all(cases.describe_obstacle(Obstacle(gap, "x")) for gap in ObstacleReason)

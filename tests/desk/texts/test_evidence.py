@@ -30,8 +30,8 @@ def test_steps_that_will_follow_a_decision_are_listed_before_the_decision() -> N
         Case(owner=studio, decision="confirmed"), [], visits, (failed_bundle, (), NO_RECEIPTS)
     )
     assert [step.done for step in result[1:]] == [True, False]
-    assert numbers_in(result[1].words) == ["1"]
-    assert result[2].words.endswith("The disk is full.")
+    assert numbers_in(result[1].explanation) == ["1"]
+    assert result[2].explanation.endswith("The disk is full.")
     waits = build_evidence_steps(
         Case(owner=studio, decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NO_RECEIPTS)
     )
@@ -50,7 +50,7 @@ def test_sealed_bundle_lists_its_log_entry_and_each_timestamp_service(inline: Sy
         bundle.case, [], [], (bundle, (CALENDAR, receipt, replace(CALENDAR, name="bob")), NO_RECEIPTS)
     )
     assert [(step.done, step.at) for step in steps[3:]] == [(True, None), (True, receipt.time), (False, None)]
-    assert numbers_in(steps[3].words) == [str(bundle.submission.entry.sequence)]  # type: ignore[union-attr]
+    assert numbers_in(steps[3].explanation) == [str(bundle.submission.entry.sequence)]  # type: ignore[union-attr]
 
 
 def test_timestamp_services_have_display_names() -> None:

@@ -53,7 +53,7 @@ def test_declared_kind_has_settings_and_adapter(notary: AnchorKind, tmp_path: Pa
     anchor = build_anchor(anchor_config, (), "tests")
     assert (anchor.kind, anchor.name) == ("notary", "ann")
     with pytest.raises(ConfigError, match="asked"):
-        anchor.examine()
+        anchor.describe_status()
 
 
 @pytest.mark.parametrize(

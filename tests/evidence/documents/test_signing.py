@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
+pytest.importorskip("pyhanko", reason="the optional component pades isn't installed")
 
 from asn1crypto import core, pem, tsp, x509
 from cryptography.hazmat.primitives.serialization import Encoding

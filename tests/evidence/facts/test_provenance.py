@@ -7,7 +7,7 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
 
 from evidence.bundle.sealing import list_mentioned_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet

@@ -175,7 +175,7 @@ HOSTS = (
 
 @pytest.fixture(scope="module")
 def capturer() -> "Iterator[BrowserCapturer]":
-    pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+    pytest.importorskip("playwright", reason="the optional component capture isn't installed")
     if find_browser("").path is None:
         pytest.skip(find_browser("").sentence)
     from tests.assets.browser_captures import capturer_with

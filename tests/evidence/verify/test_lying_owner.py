@@ -173,7 +173,7 @@ def add_altered_manifest(change: Callable[[Any], object]) -> Lie:
     """Add a manifest to the sighted image, and falsify the file read from it."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
-        pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+        pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
         picture, path = embed_manifest(found_bytes(1)), "data/sightings/01/c2pa.json"
         replace_picture(picture)(facts, files, scene)
         provenance = read_provenance(picture, "JPEG")

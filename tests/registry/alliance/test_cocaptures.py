@@ -62,7 +62,7 @@ def case(services: Services, shop: Site) -> Case:
 
 def add_visiting_partner(visits: int = 5) -> Partner:
     row = partner_of(new_signer())
-    partners.set_captures(row, visits=visits, by="operator")
+    partners.set_cocapture_options(row, visits=visits, by="operator")
     return row
 
 
@@ -180,7 +180,7 @@ def test_partner_visit_agrees_with_own_capture(
     row = partners.add_partner(
         "itself", url, get_log(services).get_verifier_key(), format_cosigner_key("b/w", new_signer().public_key), by=""
     )
-    partners.set_captures(row, is_requested=True, visits=1, by="operator")
+    partners.set_cocapture_options(row, is_requested=True, visits=1, by="operator")
     _, cocapture = capture_case(services, case)
     assert cocapture is not None
     [answer] = cocapture.answers
@@ -194,13 +194,13 @@ def test_partner_visit_agrees_with_own_capture(
 
 def test_partners_are_not_queried_for_private_sources_or_when_disabled(services: Services, case: Case) -> None:
     assert capture_case(services, case)[1] is None
-    partners.set_captures(partner_of(new_signer()), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(new_signer()), is_requested=True, by="operator")
     Sighting.objects.update(private_to=case.owner)
     assert capture_case(services, case)[1] is None
 
 
 def test_unreachable_partner_is_recorded_and_does_not_stop_the_capture(services: Services, case: Case) -> None:
-    partners.set_captures(partner_of(new_signer()), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(new_signer()), is_requested=True, by="operator")
     visit, cocapture = capture_case(services, case)
     assert cocapture is not None
     assert (visit.outcome, [answer.missing for answer in cocapture.answers]) == ("captured", ["no-answer"])
@@ -217,7 +217,7 @@ def test_slow_partner_does_not_delay_capture(
         return Answer(b"{}")
 
     shop.routes["/api/v1/alliance/capture"] = slow
-    partners.set_captures(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
     _, cocapture = capture_case(services, case)
     assert not over.is_set()
     over.set()
@@ -227,7 +227,7 @@ def test_slow_partner_does_not_delay_capture(
 
 def test_partner_revoked_during_capture_is_ignored(services: Services, case: Case, shop: Site) -> None:
     row = partner_of(new_signer(), url=shop.url(""))
-    partners.set_captures(row, is_requested=True, by="operator")
+    partners.set_cocapture_options(row, is_requested=True, by="operator")
     pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
     assert pending_answers is not None
     partners.revoke_partner(row, by="operator", reason="Its log has forked")
@@ -251,7 +251,7 @@ def get_partner_answer(services: Services, case: Case) -> PartnerResponse:
 def test_false_partner_statements_are_detected(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
     signer = new_signer()
     log, other_key = (create_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
-    partners.set_captures(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
 
     def make_answer(used_log: Log = log, /, **lie: object) -> PartnerResponse:
         shop.routes["/api/v1/alliance/capture"] = lying_partner(used_log, COPY, PAGE, **lie)
@@ -276,7 +276,7 @@ def test_invalid_local_capture_is_not_blamed_on_partner(
     services: Services, case: Case, shop: Site, tmp_path: Path
 ) -> None:
     signer = new_signer()
-    partners.set_captures(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
     shop.routes["/api/v1/alliance/capture"] = lying_partner(create_log(tmp_path, "b.example/log", signer), COPY, PAGE)
     pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
     assert pending_answers is not None
@@ -295,5 +295,5 @@ def test_invalid_local_capture_is_not_blamed_on_partner(
 )
 def test_invalid_response_is_reported(services: Services, case: Case, shop: Site, body: bytes) -> None:
     shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
-    partners.set_captures(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
+    partners.set_cocapture_options(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
     assert get_partner_answer(services, case).missing in {"nonsense", "no-answer"}

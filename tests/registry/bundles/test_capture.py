@@ -77,8 +77,8 @@ def test_blocked_bytes_are_omitted_and_reported(inline: SyncRunner, case: Case) 
     denylists.block_digest(Digest.from_bytes(COPY), by="Ann", reason="asked")
     row = visit_case(inline, case)
     assert BLOCKED_FILES in row.sentence
-    assert {file["role"] for file in row.kept} == {"network", "page"}
-    missing = {file["role"]: file["because"] for file in row.files if file not in row.kept}
+    assert {file["role"] for file in row.stored_files} == {"network", "page"}
+    missing = {file["role"]: file["because"] for file in row.files if file not in row.stored_files}
     assert missing == dict.fromkeys(("exchange", "captured-image"), Digest.from_bytes(COPY).hex)
 
 

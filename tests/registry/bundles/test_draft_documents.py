@@ -32,7 +32,7 @@ def test_documents_are_drafted_from_sealed_bundle(inline: SyncRunner) -> None:
 
 
 def test_signed_copy_appends_signature_of_owner(inline: SyncRunner) -> None:
-    pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
+    pytest.importorskip("pyhanko", reason="the optional component pades isn't installed")
     signed = sign_copy(inline.services, owner("studio"), empty_pdf(), "Sealed with the digest 00.")
     assert signed.startswith(empty_pdf())
     (field,) = (PdfReader(BytesIO(signed)).get_fields() or {}).values()

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from pypdf import PdfReader
 
 from desk.cli import case as cases
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from evidence.bundle.bag import compute_checkpoint_digest
 from exhibit.clock import now
 from exhibit.digests import Digest

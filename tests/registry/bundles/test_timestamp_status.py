@@ -65,7 +65,7 @@ def test_timestamp_service_is_counted_once_when_its_receipt_is_complete() -> Non
         make_facts("c", "asked"),
     )
     assert count_timestamps(facts, 1) == TimestampCount(complete=1, requested=3, needed=1)
-    assert [count_timestamps(facts, needed).enough for needed in (1, 2)] == [True, False]
+    assert [count_timestamps(facts, needed).is_sufficient for needed in (1, 2)] == [True, False]
 
 
 def add_completed_receipt(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:

@@ -14,7 +14,7 @@ from exhibit.types import SourceStatement, SourceStatementKind
 from registry.bundles import facts
 from registry.bundles.facts import gather_facts
 from registry.cases import archive_queries, decisions
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.matches.match import match_pictures
 from registry.models import ArchiveLookup, Case, LogSubmission, Sighting
 from registry.retention.purge import find_affected_files, purge_picture
@@ -178,7 +178,7 @@ def test_statements_of_archives_and_pages_are_kept_apart_from_observations(
     archive.captures += [ArchivedCapture(IMAGE, "20190303101502", COPY)]
     row = request_and_run_query(services, case)
     statement = SourceStatement(kind=SourceStatementKind.PAGE_PUBLISHED, of="page", stated="2018-05-01")
-    Sighting.objects.update(elsewhere=to_rows([statement]))
+    Sighting.objects.update(elsewhere=statements_to_json([statement]))
     gathered = gather_facts(services, Case.objects.get(), bundle=1, language="en", for_sealing=True)
     [sighting] = gathered.facts.sightings
     assert [(entry.kind, entry.of, entry.stated, entry.same) for entry in sighting.elsewhere] == [

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from desk.cli import case as terminal
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -47,14 +47,14 @@ def test_cases_are_confirmed_and_undone_in_bulk(inline: SyncRunner, studio: Owne
     results = decisions.decide_cases(
         inline.services, studio, [1, 2, 3], DecisionRequest(DecisionChoice.CONFIRM, "Ann", "No permission.")
     )
-    assert all(result.done for result in results)
+    assert all(result.is_applied for result in results)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
     jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_PERIOD / 2
     assert Bundle.objects.filter(state="queued", not_before__gt=still).count() == 3  # captures do not shorten the delay
     undone = decisions.decide_cases(inline.services, studio, [1, 2, 3], DecisionRequest(DecisionChoice.UNDO, "Ann"))
-    assert all(result.done for result in undone)
+    assert all(result.is_applied for result in undone)
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3
 
 
@@ -63,10 +63,12 @@ def test_repeated_decision_is_reported_and_changes_nothing(inline: SyncRunner, s
     results = decisions.decide_cases(
         inline.services, studio, [1, 2], DecisionRequest(DecisionChoice.DISMISS, "Ben", "Not ours.")
     )
-    assert [(result.done, result.case.decided_by) for result in results] == [(False, "Ann"), (True, "Ben")]
+    assert [(result.is_applied, result.case.decided_by) for result in results] == [(False, "Ann"), (True, "Ben")]
     same = decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "Ben"))
-    assert [(result.done, result.case.decided_by) for result in same] == [(False, "Ann")]
-    assert not decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.UNDO, "Ben"))[0].done
+    assert [(result.is_applied, result.case.decided_by) for result in same] == [(False, "Ann")]
+    assert not decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.UNDO, "Ben"))[
+        0
+    ].is_applied
     assert list_decisions(studio)[0] == ("confirmed", "Ann")
 
 
@@ -127,7 +129,7 @@ def test_case_confirmed_by_command_can_be_undone_by_its_author(
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
     decisions.decide_cases(inline.services, studio, [3], DecisionRequest(DecisionChoice.DISMISS, "Ben"))
     undone = decisions.decide_cases(inline.services, studio, [3, 1], DecisionRequest(DecisionChoice.UNDO, "Ann"))
-    assert [result.done for result in undone] == [False, True]
+    assert [result.is_applied for result in undone] == [False, True]
     assert list_decisions(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("dismissed", "Ben")]
 
 

@@ -59,7 +59,7 @@ def test_dismissed_case_returns_to_the_queue_after_a_new_picture(inline: SyncRun
     (outcome,) = decisions.decide_cases(
         inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "Ben", "A copy now.")
     )
-    assert outcome.done
+    assert outcome.is_applied
     assert outcome.case.decision == "confirmed"
     assert list_waiting_sites(studio) == []
 

@@ -276,7 +276,7 @@ def test_confirmation_visits_newest_picture(inline: SyncRunner, case: Case, site
     capture_sightings(inline.services, list(case.captures.filter(state="queued").values_list("pk", flat=True)))
     assert list(case.captures.order_by("number").values_list("outcome", flat=True)) == ["captured", "captured"]
     assert get_picture_digest(case) == Digest.from_bytes(other)
-    recaptures.request_visits_of_changed_places(case)
+    recaptures.request_visits_to_changed_places(case)
     assert case.captures.count() == 2
 
 

@@ -89,7 +89,7 @@ def test_confirming_a_related_picture_reports_it_as_a_case_first(inline: SyncRun
     (outcome,) = decisions.decide_cases(
         inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "ann", "It is mine.")
     )
-    assert outcome.done
+    assert outcome.is_applied
     kinds = Event.objects.filter(owner=studio).order_by("pk").values_list("kind", flat=True)
     assert list(kinds) == [EventKind.CASE_OPENED, EventKind.CASE_DECIDED]
     assert not Case.objects.get().is_related

@@ -64,9 +64,10 @@ def test_sample_cases_are_decided_and_undone_without_log_or_events(inline: SyncR
     assert {case.party for case in ann.cases.all()} == {sample.SHOP_HOST, sample.BLOG_HOST}
     assert ann.cases.count() == len(sample.SAMPLE_COPIES)
     wish = DecisionRequest(DecisionChoice.CONFIRM, by="ann")
-    assert [result.done for result in decide_cases(inline.services, ann, [1, 2], wish)] == [True, True]
+    assert [result.is_applied for result in decide_cases(inline.services, ann, [1, 2], wish)] == [True, True]
     assert [
-        result.done for result in decide_cases(inline.services, ann, [1], replace(wish, choice=DecisionChoice.UNDO))
+        result.is_applied
+        for result in decide_cases(inline.services, ann, [1], replace(wish, choice=DecisionChoice.UNDO))
     ] == [True]
     inline.run_until_idle()
     assert ann.cases.get(number=2).decision == "confirmed"

@@ -258,11 +258,11 @@ def test_denied_host_is_not_fetched_from_archive(inline: SyncRunner, studio: Own
 @pytest.mark.usefixtures("archived")
 def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) -> None:
     (estimate,) = archive_captures.estimate_runs(
-        inline.services, ["wayback"], {"pages": 1}, archive_captures.build_subjects(["photos.example"], "", "")
+        inline.services, ["wayback"], {"pages": 1}, archive_captures.build_archive_query(["photos.example"], "", "")
     )
     assert (estimate.pictures, estimate.more, estimate.indexes, estimate.seconds) == (2, False, 1, 1)
     (other,) = archive_captures.estimate_runs(
-        inline.services, ["common-crawl"], {}, archive_captures.build_subjects(["photos.example"], "", "")
+        inline.services, ["common-crawl"], {}, archive_captures.build_archive_query(["photos.example"], "", "")
     )
     assert (other.pictures, other.more, other.indexes) == (1, True, 2)
     assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.requested_paths())
@@ -319,12 +319,12 @@ def test_domain_is_extracted_from_url(text: str, domain: str) -> None:
 )
 def test_invalid_time_is_rejected(since: str, until: str) -> None:
     with pytest.raises(InvalidRequestError):
-        archive_captures.build_subjects(["example.com"], since, until)
+        archive_captures.build_archive_query(["example.com"], since, until)
 
 
 @pytest.mark.usefixtures("archived")
 def test_time_limit_is_stored_as_entered_and_sent_to_the_archive_in_digits(inline: SyncRunner, site: Site) -> None:
-    subject = archive_captures.build_subjects(["photos.example"], "201903", "2020-01-31")
+    subject = archive_captures.build_archive_query(["photos.example"], "201903", "2020-01-31")
     assert (subject["since"], subject["until"]) == ("2019-03", "2020-01-31")
     (estimate,) = archive_captures.estimate_runs(inline.services, ["wayback"], {}, subject)
     assert estimate.pictures == 1

@@ -406,6 +406,40 @@ def test_conditional_requests_alternate_and_skip_known_copies(inline: SyncRunner
     assert page_changes.load_validators(crawl, pages) == {}, "of what it sees now the last visit said nothing"
 
 
+def test_unchanged_site_is_answered_without_bytes_in_the_second_run(inline: SyncRunner, site: Shop) -> None:
+    studio_owner = owner("studio")
+    site.serve("/style.css", b"body{background:url(/back.jpg)}", "text/css")
+    site.image("/back.jpg", photograph(1))
+    site.image("/front.jpg", photograph(2))
+    head = '<link rel="stylesheet" href="/style.css"><script src="/app.js"></script>'
+    for path, link in (("/", '<a href="/next">next</a>'), ("/next", '<img src="/missing.jpg">')):
+        page = f'<title>Page</title>{head}{link}<img src="/front.jpg">'
+        site.serve(path, page.encode(), "text/html; charset=utf-8")
+    watch = create_watch(studio_owner, site.url("/"), render="never")
+
+    def run() -> tuple[set[str], set[str]]:
+        """Run the watch, and return the paths that were requested, and those whose request was conditional."""
+        site.site.requests.clear()
+        run_now(watch)
+        inline.run_until_idle()
+        requests = [request for request in site.site.requests if not request.path.endswith(".txt")]
+        conditional = {request.path for request in requests if "if-none-match" in request.headers}
+        return {request.path for request in requests}, conditional
+
+    assert {"/", "/next", "/style.css", "/back.jpg", "/front.jpg", "/missing.jpg"} <= run()[0]
+    second, conditional = run()
+    assert {"/", "/next"} <= conditional
+    assert not second & {"/back.jpg", "/front.jpg", "/missing.jpg"}
+    third, conditional = run()
+    assert {"/", "/next", "/style.css", "/back.jpg", "/front.jpg", "/missing.jpg"} <= third
+    assert {"/style.css", "/back.jpg", "/front.jpg"} <= conditional
+    site.serve("/style.css", b"body{background:url(/new.jpg)}", "text/css")
+    site.image("/new.jpg", photograph(3))
+    site.serve("/next", b'<title>New</title><link rel="stylesheet" href="/style.css">', "text/html; charset=utf-8")
+    assert "/new.jpg" in run()[0]
+    assert watch.known_sheets.get().images == [site.url("/new.jpg")]
+
+
 def test_full_run_skips_no_pages_and_next_run_is_selective(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_changes, "MAX_ADDED", 20)  # fewer than the known pages
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")

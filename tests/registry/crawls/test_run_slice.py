@@ -64,7 +64,7 @@ def test_page_that_kills_crawler_is_abandoned_without_losing_others(inline: Sync
 
 @pytest.mark.long
 def test_rendering_watch_finds_scripted_pictures_within_budget(inline: SyncRunner, shop: Shop) -> None:
-    pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+    pytest.importorskip("playwright", reason="the optional component capture isn't installed")
     if find_browser("").path is None:
         pytest.skip(find_browser("").sentence)
     page(shop.site, "/gallery.html", '<a href="/1">further</a>', GALLERY)

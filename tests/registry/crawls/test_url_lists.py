@@ -65,8 +65,8 @@ def test_skipped_url_examples_are_limited(list_watch: Watch) -> None:
     url_lists.count_lines(row, 0, [("host", "later")], 1)
     count, examples = row.skipped["host"]
     assert count == 10
-    assert [len(example) for example in examples] == [url_lists.MAX_EXAMPLE] * url_lists.EXAMPLES
-    assert len(set(examples)) == url_lists.EXAMPLES
+    assert [len(example) for example in examples] == [url_lists.MAX_EXAMPLE_LENGTH] * url_lists.MAX_EXAMPLES
+    assert len(set(examples)) == url_lists.MAX_EXAMPLES
 
 
 def test_concurrent_reading_of_list_is_rejected(list_watch: Watch) -> None:

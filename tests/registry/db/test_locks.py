@@ -22,7 +22,7 @@ def test_lock_is_held_until_transaction_ends(config: Config) -> None:
             hold(Lock.INDEX)
             assert (is_free(Lock.INDEX), is_free(Lock.LOG)) == (False, True)
         assert is_free(Lock.INDEX)
-    with pytest.raises(RuntimeError, match="needs a transaction"):
+    with pytest.raises(RuntimeError, match="only in a transaction"):
         hold(Lock.INDEX)
 
 

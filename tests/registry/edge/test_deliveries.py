@@ -1,4 +1,4 @@
-"""Test signed accounts of contributors' work: their contents, and the rejection of invalid or changed accounts."""
+"""Test signed statements of contributors' results: their contents, and the rejection of invalid or changed ones."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exhibit.errors import ExhibitError
-from registry.edge.accounts import FORMAT, read_account
-from registry.edge.deliveries import sign_account
+from registry.edge.deliveries import sign_statement
+from registry.edge.statements import FORMAT, read_statement
 from registry.models import Contributor
 from tests.assets.contributors import ContributorInstallation, helped
 from tests.assets.rows import photograph
@@ -17,7 +17,7 @@ __all__ = ["helped"]
 
 def summarize(helped: ContributorInstallation) -> dict[str, Any]:
     rows = {row.pk: {"name": row.name, "pictures": row.pictures} for row in Contributor.objects.order_by("pk")}
-    return sign_account(helped.inline.services, rows)
+    return sign_statement(helped.inline.services, rows)
 
 
 @pytest.mark.long
@@ -30,7 +30,7 @@ def test_contributor_statement_counts_delivered_slices_and_valid_pictures(helped
     next(machine)
     summary = summarize(helped)
     assert summary["contributors"] == [{"name": "Ann", "pictures": 2, "slices": 1}]
-    assert read_account(json.dumps(summary).encode(), summary["key"])["format"] == FORMAT
+    assert read_statement(json.dumps(summary).encode(), summary["key"])["format"] == FORMAT
     helped.falsify_results()
     helped.inline.run_until_idle()
     assert summarize(helped)["contributors"][0] == {"name": "Ann", "pictures": 0, "slices": 0}
@@ -54,8 +54,8 @@ def test_invalid_or_changed_contributor_statement_is_rejected(helped: Contributo
         [],
     ):
         with pytest.raises(ExhibitError):
-            read_account(json.dumps(wrong).encode())
+            read_statement(json.dumps(wrong).encode())
     with pytest.raises(ExhibitError):
-        read_account(b"no JSON")
+        read_statement(b"no JSON")
     with pytest.raises(ExhibitError):
-        read_account(json.dumps(summary).encode(), other)
+        read_statement(json.dumps(summary).encode(), other)

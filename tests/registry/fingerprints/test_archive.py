@@ -22,9 +22,9 @@ from registry.fingerprints.indexes import get_index_folder
 from registry.fingerprints.ports import get_indexes
 from registry.matches.index_upkeep import (
     check_indexes,
-    drop_archive,
+    copy_found_indexes,
+    drop_found_indexes,
     measure_indexes,
-    move_archive,
     rebuild_indexes,
     repair_indexes,
 )
@@ -66,7 +66,7 @@ def crawled_pictures(stage: SyncRunner) -> None:
 def milvus_services(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
     """Services of the installation with its archive in Milvus."""
     services = Services(replace(inline.services.config, milvus_url=milvus_server.url))
-    list(move_archive(services, to_milvus=True))
+    list(copy_found_indexes(services, to_milvus=True))
     yield services
     clear_archives(services)
 
@@ -201,15 +201,15 @@ def test_restored_installation_does_not_delete_collections_of_the_original(
 
 def test_archive_move_resumes_and_can_be_reversed(milvus_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.fingerprints.indexes.PAGE_SIZE", 1)
-    drop_archive(milvus_services, from_milvus=True)
-    first = next(move_archive(milvus_services, to_milvus=True))  # interrupted after the first batch
+    drop_found_indexes(milvus_services, from_milvus=True)
+    first = next(copy_found_indexes(milvus_services, to_milvus=True))  # interrupted after the first batch
     assert first == (PHASH.id, 1, SEEN_COUNT)
     assert open_archives(milvus_services)[0].read().sequence > 0
-    moved = list(move_archive(milvus_services, to_milvus=True))
+    moved = list(copy_found_indexes(milvus_services, to_milvus=True))
     assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN_COUNT) for n in (2, 3, 4, 4)]
     assert count_rows(milvus_services) == SEEN_COUNT
-    restored = list(move_archive(milvus_services, to_milvus=False))
-    drop_archive(milvus_services, from_milvus=True)
+    restored = list(copy_found_indexes(milvus_services, to_milvus=False))
+    drop_found_indexes(milvus_services, from_milvus=True)
     assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in restored
     assert [archive.server.list_names() for archive in open_archives(milvus_services)] == [[], []]
     local_services = Services(replace(milvus_services.config, milvus_url=""))
@@ -222,12 +222,12 @@ def test_archive_move_resumes_and_can_be_reversed(milvus_services: Services, mon
 
 def test_missing_archive_entries_are_reported_when_moving(milvus_services: Services) -> None:
     folder = get_index_folder(milvus_services.config, Collection.PICTURES, PHASH)
-    list(move_archive(milvus_services, to_milvus=False))
+    list(copy_found_indexes(milvus_services, to_milvus=False))
     index = FaissIndex(PHASH, folder)
     index.remove(np.array(open_collection(open_archives(milvus_services)[0]).between(0, index.sequence)[:1]))
     index.flush(index.sequence)
     with pytest.raises(IntegrityError, match=re.escape(describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT))):
-        list(move_archive(milvus_services, to_milvus=False))
-    drop_archive(milvus_services, from_milvus=False)
+        list(copy_found_indexes(milvus_services, to_milvus=False))
+    drop_found_indexes(milvus_services, from_milvus=False)
     assert not folder.exists()
-    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in list(move_archive(milvus_services, to_milvus=False))
+    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in list(copy_found_indexes(milvus_services, to_milvus=False))

@@ -79,7 +79,7 @@ def test_replaced_model_is_rejected(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"format": "exhibit-model/2"}, "exhibit-model/1"),
-        ({"author": ""}, "no name"),
+        ({"author": ""}, "author is empty"),
         ({"terms": "a\nb"}, "more than one line"),
         ({"price": "x" * 2001}, "2000 characters"),
         ({"author": "Her\u202eon"}, "more than one line"),

@@ -105,7 +105,7 @@ def test_confirmed_case_stores_passkey_in_log_and_bundle(
         DecisionChoice.CONFIRM, ann.username, "A copy.", undo_period=timedelta(), passkey=sign_confirmation(case, ann)
     )
     [outcome] = decide_cases(inline.services, studio, [case.number], wish)
-    assert outcome.done
+    assert outcome.is_applied
     opening = LogOpening.objects.filter(submission__type="decision").get().content
     row = PasskeyQuestion.objects.get(entry__isnull=False)
     bundle = run_until_sealed(inline, case.bundles.get())

@@ -36,7 +36,7 @@ def offer_service(
     monkeypatch: pytest.MonkeyPatch, authority: DevelopmentAuthority, *, root: str = "", root_url: str = ""
 ) -> None:
     root = root or Digest.from_bytes(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
-    texts: dict[str, str] = dict.fromkeys(("page", "learns", "costs", "takes"), "")
+    texts: dict[str, str] = dict.fromkeys(("page", "shared_data", "costs", "duration"), "")
     offer = ServiceOffer(
         name="near", kind="rfc3161", title="Near", **texts, settings={"urls": [authority.url]}, root=root,
         root_url=root_url or f"{authority.url}/root.pem",
@@ -148,6 +148,6 @@ def test_shipped_timestamp_services_are_configurable_and_state_their_costs() -> 
         allowed = {"urls", "bitcoin_explorer"}
         assert set(offer.settings) <= allowed
         assert issubclass(KINDS[offer.kind].config, AnchorConfig)
-        assert all((offer.title, offer.learns, offer.costs, offer.takes, offer.page.startswith("https://")))
+        assert all((offer.title, offer.shared_data, offer.costs, offer.duration, offer.page.startswith("https://")))
         assert bool(offer.root) == (offer.kind == "rfc3161")
         assert offer.root in public_services._load_bundled_roots() or offer.root_url or not offer.root

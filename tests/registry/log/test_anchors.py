@@ -88,7 +88,7 @@ def test_unusable_timestamp_service_is_reported_and_others_are_unaffected(tmp_pa
         ("rfc3161", "broken"),
         ("opentimestamps", "good"),
     ]
-    for act in (broken.examine, lambda: broken.submit(Digest(bytes(32)))):
+    for act in (broken.describe_status, lambda: broken.submit(Digest(bytes(32)))):
         with pytest.raises(ConfigError, match="broken"):
             act()
     (tmp_path / "roots.pem").unlink()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from django.test import Client
 
 from desk.cli.api import api_command
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError

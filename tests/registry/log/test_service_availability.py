@@ -62,9 +62,9 @@ def test_each_timestamp_service_counts_once_and_only_with_complete_receipts() ->
         make_facts("c", "asked"),
     )
     assert count_timestamps(facts_list, 1) == TimestampCount(1, 3, 1)
-    assert count_timestamps(facts_list, 1).enough
-    assert not count_timestamps(facts_list, 2).enough
-    assert not count_timestamps((), 1).enough
+    assert count_timestamps(facts_list, 1).is_sufficient
+    assert not count_timestamps(facts_list, 2).is_sufficient
+    assert not count_timestamps((), 1).is_sufficient
 
 
 def test_health_shows_the_responses_of_each_timestamp_service(inline: SyncRunner) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageOps
 
 from desk.cli import identify as command
-from desk.cli.common.frame import CommandContext
+from desk.cli.common.context import CommandContext
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.compare.wording import as_dict

@@ -46,7 +46,7 @@ def test_existing_user_keeps_password_and_gets_new_role(db: None) -> None:
     accounts.add_member(studio, "BOB@example.org", "reviewer", "another password of Bob's")
     bob = accounts.get_user("bob@example.org")
     assert (bob.check_password(PASSWORD), Membership.objects.get(user=bob).role) == (True, "reviewer")
-    assert accounts.is_user("ANN@example.org")
+    assert accounts.user_exists("ANN@example.org")
     for weak in ("short", "password", ""):
         with pytest.raises(InvalidRequestError):
             accounts.change_password(bob, weak)

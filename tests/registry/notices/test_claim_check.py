@@ -40,7 +40,12 @@ def test_stated_licence_blocks_signing_until_a_member_answers(studio: Owner, inl
     store_page(inline, PAGE.format(""))
     row = create_draft(studio)
     (checked,) = check_cases([studio.cases.get(number=1)]).values()
-    assert (checked.pages, checked.places, checked.friendly_first, checked.unanswered_count) == (1, 1, True, 1)
+    assert (checked.pages, checked.places, checked.suggests_friendly_letter, checked.unanswered_count) == (
+        1,
+        1,
+        True,
+        1,
+    )
     (point,) = checked.points
     statements = [
         (statement["name"], statement["near"], statement["credited"]) for statement in point.grounds["statements"]
@@ -52,7 +57,7 @@ def test_stated_licence_blocks_signing_until_a_member_answers(studio: Owner, inl
     with pytest.raises(InvalidRequestError, match="1"):
         sign_notice(inline, row)
     with pytest.raises(InvalidRequestError):
-        save_answer(studio.cases.get(number=1), point.kind, point.mark, " ", by="ann")
+        save_answer(studio.cases.get(number=1), point.kind, point.version_digest, " ", by="ann")
     with pytest.raises(InvalidRequestError):
         save_answer(studio.cases.get(number=1), point.kind, "0" * 64, "No.", by="ann")
     answer_open_points(studio, "We never gave one.")

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from exhibit.clock import now
 from exhibit.types import SourceStatement, SourceStatementKind
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.db.rows import copy_columns
 from registry.models import ArchiveLookup, Owner, Work
 from registry.notices import notices
@@ -90,7 +90,7 @@ def test_notice_names_the_archive_capture_and_its_source(studio: Owner, kind: st
     ]
     ArchiveLookup.objects.create(
         case=case, sighting=sighting, **copy_columns(sighting, "page_key", "image_key"), requested_by="Ann",
-        requested_at=now(), answered_at=now(), state="done", elsewhere=to_rows(statements),
+        requested_at=now(), answered_at=now(), state="done", elsewhere=statements_to_json(statements),
     )  # fmt: skip
     [line] = [text_line for text_line in build_letter(row).text.splitlines() if "Internet Archive" in text_line]
     assert line.startswith(f"{phrase}https://a.example/1")

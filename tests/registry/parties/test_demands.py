@@ -16,7 +16,7 @@ from registry.parties.demands import (
     check_amount,
     parse_amount,
     parse_currency,
-    to_units,
+    to_main_units,
 )
 from tests.assets.rows import owner
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
@@ -98,7 +98,7 @@ def test_demand_and_referenced_fee_cannot_be_deleted(studio: Owner) -> None:
 )
 def test_amount_round_trips_exactly(text: str, currency: str, amount: int) -> None:
     assert parse_amount(text, currency) == amount
-    assert to_units(amount, currency) == Decimal(text.strip())
+    assert to_main_units(amount, currency) == Decimal(text.strip())
 
 
 @pytest.mark.parametrize(

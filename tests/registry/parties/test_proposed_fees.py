@@ -10,7 +10,7 @@ from exhibit.errors import InvalidRequestError
 from registry.models import CaseSighting, Fee, Owner, Sighting
 from registry.notices import notices
 from registry.parties import demands
-from registry.parties.proposed_fees import MAX_PARTS, KnownUse, parse_fee, select_fees, sum_proposed_fees
+from registry.parties.proposed_fees import MAX_PARTS, KnownUse, parse_fee, propose_fees_for_cases, sum_proposed_fees
 from tests.assets.notice_drafts import ANSWERS
 from tests.assets.rows import owner
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
@@ -78,7 +78,7 @@ def test_most_specific_and_narrowest_fee_is_proposed(dated_studio: Owner) -> Non
         ("Website", "up to 5000 px", "3 months", 150), ("Website", "up to 5000 px", "1 week", 50),
         ("Poster, A1", "", "", 900), (",", "", "", 1), ("Website", "up to 5000 px", "up to 6 months", 170),
     )  # fmt: skip
-    (first, other) = select_fees(dated_studio, SITE, [1, 2])
+    (first, other) = propose_fees_for_cases(dated_studio, SITE, [1, 2])
     assert first.fee is not None
     assert (first.fee.amount, first.use.pages, first.use.last_seen) == (150, 1, USE.last_seen)
     assert {part.text for part in first.unknown} == {"Poster", "A1"}
@@ -94,7 +94,7 @@ def test_no_fee_is_chosen_if_facts_of_the_use_are_unknown(dated_studio: Owner) -
         ("Website, commercial", "", "", 300),
         ("Website, editorial", "", "", 200),
     )
-    (proposed_fee,) = select_fees(dated_studio, SITE, [1])
+    (proposed_fee,) = propose_fees_for_cases(dated_studio, SITE, [1])
     assert ([fee.amount for fee in proposed_fee.fitting], proposed_fee.fee, sum_proposed_fees([proposed_fee])) == (
         [100],
         None,
@@ -102,7 +102,7 @@ def test_no_fee_is_chosen_if_facts_of_the_use_are_unknown(dated_studio: Owner) -
     )
     row = notices.create_draft(dated_studio, [2], "dmca", "en", by="ann")
     notices.save_considerations(row, 2, ANSWERS)
-    (proposed_fee,) = select_fees(dated_studio, SITE, [1])
+    (proposed_fee,) = propose_fees_for_cases(dated_studio, SITE, [1])
     assert proposed_fee.fee is not None
     assert (proposed_fee.fee.amount, proposed_fee.use.purpose, proposed_fee.use.notice) == (
         300,
@@ -112,22 +112,23 @@ def test_no_fee_is_chosen_if_facts_of_the_use_are_unknown(dated_studio: Owner) -
     row = notices.create_draft(dated_studio, [1], "dmca", "en", by="ann")
     notices.save_considerations(row, 1, ANSWERS | {"purpose": "comment"})
     assert [
-        proposed_fee.fee and proposed_fee.fee.amount for proposed_fee in select_fees(dated_studio, SITE, [1, 2])
+        proposed_fee.fee and proposed_fee.fee.amount
+        for proposed_fee in propose_fees_for_cases(dated_studio, SITE, [1, 2])
     ] == [200, 300]
     notices.discard_draft(row, by="ann")
-    assert select_fees(dated_studio, SITE, [1])[0].use.purpose == "commercial"
+    assert propose_fees_for_cases(dated_studio, SITE, [1])[0].use.purpose == "commercial"
 
 
 def test_equally_fitting_fees_are_not_chosen_automatically(
     dated_studio: Owner,
 ) -> None:
     store_fees(dated_studio, ("Website", "", "1 year", 100), ("Internet", "", "1 year", 200))
-    assert [fee.amount for fee in select_fees(dated_studio, SITE, [1])[0].fitting] == [100, 200]
+    assert [fee.amount for fee in propose_fees_for_cases(dated_studio, SITE, [1])[0].fitting] == [100, 200]
     store_fees(dated_studio, ("Website", "", "1 year", demands.MAX_AMOUNT))
-    assert sum_proposed_fees(select_fees(dated_studio, SITE, [1])) is not None
-    assert sum_proposed_fees(select_fees(dated_studio, SITE, [1, 2])) is None, "more than can be asked"
+    assert sum_proposed_fees(propose_fees_for_cases(dated_studio, SITE, [1])) is not None
+    assert sum_proposed_fees(propose_fees_for_cases(dated_studio, SITE, [1, 2])) is None, "more than can be asked"
     store_fees(dated_studio, ("Website", "", "1 year", 700), name="Society", currency="USD")
-    (proposed_fee,) = select_fees(dated_studio, SITE, [1])
+    (proposed_fee,) = propose_fees_for_cases(dated_studio, SITE, [1])
     assert ([fee.table.currency for fee in proposed_fee.fitting], proposed_fee.fee) == (["EUR", "USD"], None)
 
 
@@ -141,9 +142,9 @@ def test_fees_of_other_owners_and_licensed_pages_are_excluded(dated_studio: Owne
         (dated_studio, SITE, [1, 9]),
     ):
         with pytest.raises(InvalidRequestError):
-            select_fees(rights_holder, site, cases)
+            propose_fees_for_cases(rights_holder, site, cases)
     CaseSighting.objects.filter(case__number=1).delete()
-    (proposed_fee,) = select_fees(dated_studio, SITE, [1])
+    (proposed_fee,) = propose_fees_for_cases(dated_studio, SITE, [1])
     assert (
         proposed_fee.use.pages,
         proposed_fee.use.first_seen,

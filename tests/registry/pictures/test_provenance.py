@@ -15,7 +15,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.mark.long
 def test_c2pa_manifest_of_found_picture_is_sealed(inline: SyncRunner) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     from tests.assets.c2pa_signed import SIGNER, embed_manifest
 
     bundle = request_bundle(inline, embed_manifest(recompress(WORK)))

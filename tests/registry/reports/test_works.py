@@ -19,7 +19,7 @@ from registry.reports import make_report as step
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
 from registry.reports.scope import ReportRequest
-from registry.reports.works import build_accounts, build_coverage, list_work_numbers, summarise_works
+from registry.reports.works import build_coverage, build_work_results, list_work_numbers, summarise_works
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import claim_new_slice, create_case, owner, photograph, record_sightings
 from workers.tasks.sync_runner import SyncRunner
@@ -59,7 +59,7 @@ def add_old_sighting(case: Case) -> Sighting:
 def test_works_report_status_and_warnings(inline: SyncRunner, studio: Owner) -> None:
     numbers = list_work_numbers(studio, ALL_WORKS, [1])
     assert numbers == [1, 2, 3, 4, 5, 6]
-    accounts = build_accounts(studio, ALL_WORKS, "UTC", [3, 1, 2, 4, 5, 6], {1})
+    accounts = build_work_results(studio, ALL_WORKS, "UTC", [3, 1, 2, 4, 5, 6], {1})
     assert [(work.number, work.standing) for work in accounts] == [
         (3, "unsafe"), (1, "found"), (2, "not-found"), (4, "not-found"), (5, "waiting"), (6, "unlisted"),
     ]  # fmt: skip
@@ -89,9 +89,9 @@ def test_page_seen_twice_counts_once_and_date_range_limits_pages(inline: SyncRun
     second_sighting.pk, second_sighting.picture_id = None, WorkPicture.objects.order_by("pk")[0].picture_id
     second_sighting.save()
     CaseSighting.objects.create(case=row.case, match=row.match, sighting=second_sighting)
-    places = build_accounts(studio, ALL_WORKS, "UTC", [1], {1})[0].places
+    places = build_work_results(studio, ALL_WORKS, "UTC", [1], {1})[0].places
     limited = replace(ALL_WORKS, last=(now() - timedelta(days=300)).date().isoformat())
-    assert (places, build_accounts(studio, limited, "UTC", [1], {1})[0].places) == (2, 1)
+    assert (places, build_work_results(studio, limited, "UTC", [1], {1})[0].places) == (2, 1)
     assert summarise_works(studio, limited, "UTC", {1}, [], now()).places == 1
 
 
@@ -120,8 +120,8 @@ def test_works_and_cases_of_other_owners_are_excluded(inline: SyncRunner, studio
     rival = owner("rival")
     work = Work.objects.create(owner=rival, number=1, title="Theirs", registered_at=now())
     Case.objects.create(owner=rival, work=work, number=1, party="c.example", opened_at=now())
-    assert [account.title for account in build_accounts(rival, ALL_WORKS, "UTC", [1, 2], {1})] == ["Theirs"]
-    assert build_accounts(rival, ALL_WORKS, "UTC", [1], {1})[0].places == 0
+    assert [account.title for account in build_work_results(rival, ALL_WORKS, "UTC", [1, 2], {1})] == ["Theirs"]
+    assert build_work_results(rival, ALL_WORKS, "UTC", [1], {1})[0].places == 0
     search_results = summarise_works(rival, ALL_WORKS, "UTC", {1}, [], now())
     assert (search_results.works, search_results.found, search_results.places) == (1, 1, 0)
 

@@ -10,7 +10,7 @@ OVER, RUNNING, UNKNOWN = TermStatus.EXPIRED, TermStatus.IN_FORCE, TermStatus.UNK
 
 
 def get_status(country: str, year: int = 2026, **dates: Any) -> TermStatus:  # noqa: ANN401 - any field
-    statuses = {finding.country: finding.standing for finding in assess_dates(Dates(**dates), year)}
+    statuses = {finding.country: finding.status for finding in assess_dates(Dates(**dates), year)}
     return statuses[country]
 
 
@@ -23,22 +23,22 @@ def get_status(country: str, year: int = 2026, **dates: Any) -> TermStatus:  # n
         ("US", {"created": 2001, "published": 2001}, RUNNING),
         ("US", {"created": 2001}, RUNNING),
         ("US", {"created": 1980, "published": 1981}, UNKNOWN),  # a notice was required
-        ("US", {"author": "organisation", "created": 1995, "published": 1996}, RUNNING),
+        ("US", {"author_kind": "organisation", "created": 1995, "published": 1996}, RUNNING),
         ("EU", {"died": 1955}, OVER),
         ("EU", {"died": 1956}, RUNNING),
-        ("EU", {"author": "anonymous", "published": 1955}, OVER),
-        ("EU", {"author": "organisation", "published": 1955}, UNKNOWN),  # depends on named persons
-        ("US", {"author": "organisation", "created": 1990, "published": 2020}, RUNNING),
+        ("EU", {"author_kind": "anonymous", "published": 1955}, OVER),
+        ("EU", {"author_kind": "organisation", "published": 1955}, UNKNOWN),  # depends on named persons
+        ("US", {"author_kind": "organisation", "created": 1990, "published": 2020}, RUNNING),
         ("GB", {"died": 1955}, OVER),
         ("CN", {"died": 1975}, OVER),
         ("CN", {"died": 1976}, RUNNING),
         ("CN", {"published": 1970, "photograph": True, "died": 2000}, OVER),
         ("CN", {"published": 1970, "photograph": False, "died": 2000}, RUNNING),
         ("CN", {"published": 1970, "died": 2000}, UNKNOWN),  # not stated to be a photograph
-        ("CN", {"author": "organisation", "published": 1975, "photograph": False}, OVER),
+        ("CN", {"author_kind": "organisation", "published": 1975, "photograph": False}, OVER),
         ("JP", {"died": 1967}, OVER),
         ("JP", {"died": 1968}, RUNNING),
-        ("JP", {"author": "organisation", "published": 1900}, UNKNOWN),
+        ("JP", {"author_kind": "organisation", "published": 1900}, UNKNOWN),
         ("JP", {"published": 1950, "photograph": True}, UNKNOWN),
         ("CA", {"died": 1971}, OVER),
         ("CA", {"died": 1972}, RUNNING),
@@ -51,8 +51,8 @@ def test_copyright_status_is_derived_from_the_dates(country: str, dates: dict[st
 
 
 def test_missing_dates_give_unknown_copyright_status() -> None:
-    assert {finding.standing for finding in assess_dates(Dates(), 2026)} == {UNKNOWN}
-    assert {finding.standing for finding in assess_dates(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
+    assert {finding.status for finding in assess_dates(Dates(), 2026)} == {UNKNOWN}
+    assert {finding.status for finding in assess_dates(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
     assert get_status("EU", published=1900) == UNKNOWN  # the author may have lived long
 
 
@@ -75,7 +75,7 @@ def test_each_copyright_term_rule_names_its_source() -> None:
         ("EU", {}, Basis.GAP, 0),
         ("US", {"published": 1930}, Basis.PUBLICATION, 95),
         ("US", {"published": 1960, "died": 1960}, Basis.RECORDS, 1990),
-        ("US", {"author": "organisation", "created": 1990, "published": 2020}, Basis.CREATION, 120),
+        ("US", {"author_kind": "organisation", "created": 1990, "published": 2020}, Basis.CREATION, 120),
         ("CN", {"published": 1970, "photograph": True, "died": 2000}, Basis.PHOTOGRAPHS_UNTIL, 1970),
         ("JP", {"died": 1967}, Basis.DEAD_UNTIL, 1967),
         ("JP", {"died": 1968}, Basis.DEATH, 70),
@@ -85,4 +85,4 @@ def test_copyright_term_finding_names_the_date_it_is_based_on(
     country: str, dates: dict[str, Any], basis: Basis, number: int
 ) -> None:
     [finding] = [item for item in assess_dates(Dates(**dates), 2026) if item.country == country]
-    assert (finding.by, finding.number) == (basis, number)
+    assert (finding.basis, finding.number) == (basis, number)

@@ -27,7 +27,7 @@ def work(inline: SyncRunner) -> Work:
 
 
 def test_signed_copy_is_identified_with_its_owner(inline: SyncRunner, work: Work) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     ((name, data),) = export_pictures(
         inline.services, work, ExportOptions(LICENCES, no_mining=True, signed=True), by="Ann"
     )
@@ -48,7 +48,7 @@ def test_signed_copy_is_identified_with_its_owner(inline: SyncRunner, work: Work
 
 
 def test_only_signed_copies_are_logged(inline: SyncRunner, work: Work) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     list(export_pictures(inline.services, work, ExportOptions(no_mining=True), by="Ann"))
     entries = LogOpening.objects.filter(content__what="copy signed")
     assert (entries.count(), SignedCopy.objects.count()) == (0, 0)
@@ -62,14 +62,14 @@ def test_only_signed_copies_are_logged(inline: SyncRunner, work: Work) -> None:
 def test_oversized_manifest_store_is_not_stored(
     inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     monkeypatch.setattr(exporting, "MAX_STORE_BYTES", 100)
     list(export_pictures(inline.services, work, ExportOptions(signed=True), by="Ann"))
     assert not SignedCopy.objects.exists()
 
 
 def test_training_statement_is_written_only_on_request(inline: SyncRunner, work: Work) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     ((_name, data),) = export_pictures(inline.services, work, ExportOptions("", no_mining=False, signed=True), by="Ann")
     assert b"training-mining" not in data
     assert b"DataMining" not in data

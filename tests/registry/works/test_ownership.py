@@ -112,7 +112,7 @@ def test_public_domain_warning_remains_until_answered(inline: SyncRunner, studio
     assert list_warnings(Work.objects.get()) == {}
     edit_work(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
     assert list(list_warnings(Work.objects.get())) == ["term"]  # now expired in the United States, too
-    assert {item.standing for item in assess_terms(Work.objects.get())} == {"over"}
+    assert {item.status for item in assess_terms(Work.objects.get())} == {"over"}
 
 
 def test_earlier_registration_by_other_owner_shows_only_its_date(inline: SyncRunner, studio: Owner) -> None:

@@ -153,7 +153,7 @@ def test_invisible_marks_are_not_searched_without_the_registered_bytes(inline: S
 
 @pytest.mark.long
 def test_signed_copy_is_identified_by_its_bytes_key_and_log_entry(inline: SyncRunner, work: Work) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
     data = make_copy(inline, work, signed=True, recipient=HERON)
     signed, marked = identify_picture(inline.services, work.owner, data).copies
     key = DocumentKey.objects.get()

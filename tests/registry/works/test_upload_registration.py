@@ -17,7 +17,7 @@ def studio(db: None) -> Owner:
 def upload_files(inline: SyncRunner, rights_holder: Owner, **files: bytes) -> dict[str, UploadFile]:
     """Register files, and return their results."""
     upload = uploads.start_upload(
-        rights_holder, uploads.Declaration(author="Ann"), by="Ann", table=None, announced=len(files)
+        rights_holder, uploads.DeclarationDefaults(author="Ann"), by="Ann", table=None, announced=len(files)
     )
     sent = [uploads.SentFile(f"{name}.jpg", len(data), lambda data=data: data) for name, data in files.items()]  # type: ignore[misc]
     uploads.receive_files(inline.services, upload, sent)

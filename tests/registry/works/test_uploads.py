@@ -15,7 +15,7 @@ from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Uplo
 from registry.retention.purge import purge_picture
 from registry.works import upload_registration as step, uploads
 from registry.works.upload_registration import register_uploads
-from registry.works.uploads import Declaration, SentFile
+from registry.works.uploads import DeclarationDefaults, SentFile
 from registry.works.work_tables import parse_works_table
 from tests.assets.rows import owner, photograph
 from tests.registry.works.test_ownership import make_signed_picture
@@ -28,7 +28,9 @@ def make_file(name: str, data: bytes) -> SentFile:
 
 def start_upload(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
     table_works = parse_works_table("works.csv", table.encode(encoding)) if table else None
-    return uploads.start_upload(of, Declaration(author="Ann Lee"), by="ann", table=table_works, announced=announced)
+    return uploads.start_upload(
+        of, DeclarationDefaults(author="Ann Lee"), by="ann", table=table_works, announced=announced
+    )
 
 
 def list_results(upload: Upload) -> dict[str, tuple[str, str]]:
@@ -108,7 +110,7 @@ def test_metadata_is_declared_only_if_requested(
     title: str,
     author: str,
 ) -> None:
-    upload = uploads.start_upload(studio, Declaration(reads_metadata=reads), by="ann", table=None, announced=1)
+    upload = uploads.start_upload(studio, DeclarationDefaults(reads_metadata=reads), by="ann", table=None, announced=1)
     uploads.receive_files(inline.services, upload, [make_file("x/p.jpg", make_signed_picture(1, Artist="Bo Chan"))])
     process_upload(inline, upload)
     work = Work.objects.get()
@@ -180,7 +182,7 @@ def test_uploaded_files_claimed_by_a_dead_worker_are_reclaimed(inline: SyncRunne
 
 
 def test_remaining_upload_time_is_estimated_from_the_recent_rate(inline: SyncRunner, studio: Owner) -> None:
-    upload = uploads.start_upload(studio, Declaration(), by="Ann", table=None, announced=10)
+    upload = uploads.start_upload(studio, DeclarationDefaults(), by="Ann", table=None, announced=10)
     uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(6)])
     assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
     first = list(upload.files.order_by("pk").values_list("pk", flat=True))[:4]

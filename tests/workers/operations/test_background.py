@@ -31,7 +31,7 @@ def test_long_running_work_reports_its_progress(inline: SyncRunner) -> None:
 
 
 def test_upload_progress_reports_registered_files_and_remaining_time(inline: SyncRunner) -> None:
-    upload = uploads.start_upload(owner("studio"), uploads.Declaration(), by="Ann", table=None, announced=3)
+    upload = uploads.start_upload(owner("studio"), uploads.DeclarationDefaults(), by="Ann", table=None, announced=3)
     files = [uploads.SentFile(f"{seed}.jpg", len(photograph(seed)), partial(photograph, seed)) for seed in (1, 2)]
     uploads.receive_files(inline.services, upload, files)
     (progress,) = list_unfinished_work(inline.services)

@@ -46,7 +46,7 @@ def test_damaged_index_is_rebuilt_on_use_without_delay(inline: SyncRunner, waiti
     list(rebuild_indexes(inline.services))
     truncate_files(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
     services = Services(inline.services.config)
-    upload = uploads.start_upload(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
+    upload = uploads.start_upload(owner("agency"), uploads.DeclarationDefaults(), by="ann", table=None, announced=1)
     uploads.receive_files(services, upload, [uploads.SentFile("a.jpg", len(photograph(70)), lambda: photograph(70))])
     register_uploads(services, list(UploadFile.objects.values_list("pk", flat=True)))
     match_pictures(services, waiting_pictures)

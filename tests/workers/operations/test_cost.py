@@ -10,7 +10,7 @@ from registry.db import heartbeats
 from registry.db.heartbeats import StepUsage
 from registry.models import Picture
 from workers.operations import capacity
-from workers.operations.capacity import ENOUGH, MIN_PICTURES, compute_costs, load_local_laws, load_shipped_laws
+from workers.operations.capacity import MIN_PICTURES, MIN_SAMPLES, compute_costs, load_local_laws, load_shipped_laws
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -36,13 +36,13 @@ def test_cost_is_omitted_without_price_or_enough_pictures() -> None:
 
 
 def test_shipped_scaling_laws_apply_until_enough_is_measured_locally(inline: SyncRunner) -> None:
-    heartbeats.record_step_time("match", rows=ENOUGH - 1, seconds=9, processor_seconds=9)
+    heartbeats.record_step_time("match", rows=MIN_SAMPLES - 1, seconds=9, processor_seconds=9)
     assert load_local_laws(inline.services) == load_shipped_laws()
 
 
 def test_local_measurements_override_shipped_scaling_laws(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capacity, "ENOUGH", 10)
-    monkeypatch.setattr(capacity, "ENOUGH_ON_DISK", 10)
+    monkeypatch.setattr(capacity, "MIN_SAMPLES", 10)
+    monkeypatch.setattr(capacity, "MIN_DISK_SAMPLES", 10)
     for number in range(12):
         digest = Digest(os.urandom(32))
         Picture.objects.create(digest=digest, size=1000 + number, first_seen=now(), state="done")

@@ -108,7 +108,7 @@ def test_stopped_log_and_unresponsive_timestamp_service_are_reported(
 
 
 def test_undecryptable_keys_are_reported(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
-    check = failed_checks(replace(healthy_status, closed_keys="The key cannot be decrypted."), inline)["keys"]
+    check = failed_checks(replace(healthy_status, locked_keys_reason="The key cannot be decrypted."), inline)["keys"]
     assert check.needed
     assert check.sentence.endswith("The key cannot be decrypted.")
     assert "exhibit key rotate" in check.remedy
@@ -136,13 +136,15 @@ def test_low_file_count_limit_is_reported_despite_free_bytes(
 def test_work_on_hold_is_reported_until_owner_decides(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
     work = register(inline.services, owner("studio"), photograph(1)).work
     flood = Flood.objects.create(work=work, at=healthy_status.at, sites=1320, different=41, limit=30, state="done")
-    check = failed_checks(replace(healthy_status, floods=collect_status(inline.services).floods), inline)["held work"]
+    check = failed_checks(replace(healthy_status, works_on_hold=collect_status(inline.services).works_on_hold), inline)[
+        "held work"
+    ]
     assert all(value in check.sentence for value in ("1", "studio", "1,320"))
     assert check.remedy.endswith("exhibit api GET works/1 --owner studio")
     assert not check.needed
     flood.decision = Flood.Decision.DISMISSED
     flood.save()
-    assert collect_status(inline.services).floods == []
+    assert collect_status(inline.services).works_on_hold == []
 
 
 def test_milvus_is_suggested_for_many_machines_and_pictures(

@@ -39,7 +39,7 @@ def test_waiting_running_failed_and_late_rows_are_counted(inline: SyncRunner, st
     assert (match.waiting_rows, match.failed) == (0, 1)
     assert next(item for item in status.steps if item.step == "slice").under_way == 1
     assert len(status.failures) == 1
-    assert [item.watch.owner for item in status.crawls.under_way] == [studio]
+    assert [item.watch.owner for item in status.crawls.running] == [studio]
     assert (status.crawls.ended, status.crawls.late_watches) == ({"finished": 1}, 1)
     assert [item.queues for item in status.heartbeats] == ["match,evidence"]
     assert status.usage_by_step["match"].rows == 3
@@ -52,7 +52,7 @@ def test_rendered_pages_are_summed_over_slices(inline: SyncRunner, studio: Owner
     for number, counts in enumerate([{"rendered": 3, "render_seconds": 4.5}, {"pages": 1}, {"rendered": 2}]):
         CrawlSlice.objects.create(crawl=crawl, number=number + 1, counts=counts, finished_at=now())
     crawls = collect_status(inline.services).crawls
-    (more_crawl,) = (row for row in crawls.under_way if row.watch.name == "more")
+    (more_crawl,) = (row for row in crawls.running if row.watch.name == "more")
     assert (more_crawl.rendered, more_crawl.render_seconds) == (5, 4.5)  # type: ignore[attr-defined] # summed
 
 

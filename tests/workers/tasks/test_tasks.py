@@ -116,5 +116,5 @@ def test_upkeep_continues_after_a_failed_step() -> None:
 
 
 def test_long_task_has_a_high_time_limit_and_runs_once() -> None:
-    assert (tasks.maintain_local_features.time_limit or 0) > TASK_SECONDS
-    assert not tasks.maintain_local_features.acks_late
+    assert (tasks.run_long_hourly_jobs.time_limit or 0) > TASK_SECONDS
+    assert not tasks.run_long_hourly_jobs.acks_late

@@ -25,7 +25,7 @@ PAGE = {"page": "http://127.0.0.1:9/", "picture": "http://127.0.0.1:9/a.jpg", "c
 @pytest.fixture
 def signer(db: None) -> KeySigner:
     signer = new_signer()
-    partners.set_captures(partner_of(signer), visits=2, by="operator")
+    partners.set_cocapture_options(partner_of(signer), visits=2, by="operator")
     return signer
 
 

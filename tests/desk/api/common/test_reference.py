@@ -19,11 +19,11 @@ def test_reference_lists_every_operation_and_its_links_work(client: Client, db: 
     _about, operations, _schemas = read_reference(api)
     assert len(operations) > 100
     start = client.get(PAGE).content.decode()
-    for subject in {operation.subject for operation in operations}:
-        page = client.get(PAGE, {"of": subject}).content.decode()
+    for tag in {operation.tag for operation in operations}:
+        page = client.get(PAGE, {"of": tag}).content.decode()
         for operation in operations:
-            if operation.subject == subject:
-                assert f'href="?of={subject.replace(" ", "%20")}#{operation.name}"' in start
+            if operation.tag == tag:
+                assert f'href="?of={tag.replace(" ", "%20")}#{operation.name}"' in start
                 assert f'id="{operation.name}"' in page
                 assert operation.address in page
         targets = set(re.findall(r'id="([\w-]+)"', page))

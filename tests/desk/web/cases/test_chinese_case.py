@@ -36,7 +36,7 @@ def test_sealed_case_page_in_chinese_has_no_english(inline: SyncRunner, monkeypa
     problems: list[tuple[str, str]] = []
     for attempt in (False, True):
         if attempt:
-            assert decisions.decide_cases(inline.services, studio, [bundle.case.number], wish)[0].done
+            assert decisions.decide_cases(inline.services, studio, [bundle.case.number], wish)[0].is_applied
         for address in addresses:
             response = browser.get(address)
             assert response.status_code == 200, address

@@ -19,7 +19,7 @@ from exhibit.clock import now
 from exhibit.types import SourceStatement, SourceStatementKind
 from registry.cases import archive_queries, decisions, history
 from registry.cases.decisions import DecisionChoice, DecisionRequest
-from registry.crawls.external_statements import to_rows
+from registry.crawls.external_statements import statements_to_json
 from registry.matches.match import match_pictures
 from registry.models import ArchiveLookup, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.pages import has_test_id, message_levels, numbers_in, select
@@ -232,7 +232,7 @@ def test_case_page_is_accessible(site: Site) -> None:
     elsewhere = SourceStatement(
         kind=SourceStatementKind.FEED_PUBLISHED, by="News", stated="2019-03-03", where="https://news.example/feed"
     )
-    Sighting.objects.update(elsewhere=to_rows([elsewhere]))
+    Sighting.objects.update(elsewhere=statements_to_json([elsewhere]))
     ann.open(case_url())
     ann.page.wait_for_load_state("networkidle")
     for mode in ("slider", "blink", "side", "difference", "points"):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from desk.texts.cases import DECISION_LABELS
-from desk.web.downloads.reports import files_of, heading_of, limits_of, title_of
+from desk.web.downloads.reports import report_files, report_heading, report_limits, report_title
 from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import ReportFile
 from evidence.formats.codec import to_plain
@@ -104,7 +104,7 @@ def test_report_lists_every_work_on_request(desk: Desk) -> None:
         ("Work 1", True), ("Work 2", True), ("Nowhere", False),
     ]  # fmt: skip
     assert (data["looked"]["works"], data["looked"]["found"]) == (3, 2)
-    assert len(list(limits_of(report))) == 1
+    assert len(list(report_limits(report))) == 1
     assert [work["title"] for work in desk.read_json(desk.request_report(every_work="on", works="3"))["works"]] == [
         "Nowhere"
     ]
@@ -294,20 +294,20 @@ def build_report(scope: ReportScope, title: str = make_default_title(3, "Studio"
 
 
 def test_default_title_is_in_the_readers_language() -> None:
-    title = title_of(build_report(ReportScope()))
+    title = report_title(build_report(ReportScope()))
     assert {"3", "Studio"} <= set(title.split())
-    assert heading_of(build_report(ReportScope(), "<November>")).startswith("<November>: ")
+    assert report_heading(build_report(ReportScope(), "<November>")).startswith("<November>: ")
     with translation.override("zh-hans"):
-        assert title_of(build_report(ReportScope())) != title
-        assert title_of(build_report(ReportScope(), "November")) == "November"
+        assert report_title(build_report(ReportScope())) != title
+        assert report_title(build_report(ReportScope(), "November")) == "November"
 
 
 def test_each_report_limit_has_a_description() -> None:
-    assert list(limits_of(build_report(ReportScope()))) == []
+    assert list(report_limits(build_report(ReportScope()))) == []
     limited = ReportScope(
         watch="shop", works=tuple(range(1, 11)), first="2026-11-01", last="2026-11-20", decisions=("confirmed",)
     )
-    phrases = list(limits_of(build_report(limited)))
+    phrases = list(report_limits(build_report(limited)))
     values = (
         "shop",
         "1, 2, 3, 4, 5, 6, 7, 8 …",
@@ -322,4 +322,4 @@ def test_report_files_have_descriptive_labels() -> None:
     names = ("s-report-1.csv", "s-report-1-works.csv", "s-report-1-volume-02.pdf", "s-report-1-volume-02.zh-Hans.pdf")
     row = Report(files=[{"name": name, "media_type": "", "digest": "00", "size": 1} for name in names])
     labels = ["CSV", "CSV, one row per work", "PDF, volume 2", "PDF, volume 2, Chinese"]
-    assert [phrase for _file, phrase in files_of(row)] == labels
+    assert [phrase for _file, phrase in report_files(row)] == labels

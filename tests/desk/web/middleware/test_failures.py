@@ -6,14 +6,14 @@ import threading
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from desk.web.middleware.failures import failed, run_checks
+from desk.web.middleware.failures import run_checks, server_error
 
 
 def respond_to(error: Exception) -> HttpResponse:
     try:
         raise error
     except type(error):
-        return failed(RequestFactory().get("/"))
+        return server_error(RequestFactory().get("/"))
 
 
 def test_infrastructure_failure_is_distinguished_from_a_bug() -> None:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import RequestFactory
 from django.urls import resolve
 
-from desk.web.middleware.requests import plain_words, traced
+from desk.web.middleware.requests import clean_form_input, log_requests
 from exhibit.logs import get_log_context
 from registry.models import Work
 from tests.assets.desk_scene import Scene, scene
@@ -41,7 +41,7 @@ def test_request_id_is_in_response_and_log_without_secrets_of_the_url(
         return HttpResponse(status=204)
 
     with caplog.at_level(logging.INFO, "exhibit.request"):
-        responses = [traced(view)(RequestFactory().get("/feeds/the-secret/cases.atom?q=me")) for _ in range(2)]
+        responses = [log_requests(view)(RequestFactory().get("/feeds/the-secret/cases.atom?q=me")) for _ in range(2)]
     assert [answer.headers["X-Request-ID"] for answer in responses] == within
     assert within[0] != within[1]
     assert [answer.getMessage() for answer in caplog.records] == ["/feeds/<str:secret>/cases.atom"] * 2
@@ -57,8 +57,8 @@ def test_control_characters_are_removed_from_forms_but_not_passwords() -> None:
         return HttpResponse()
 
     form = {"note": ["a\x1b[2Jb", "\u202ec"], "password1": "pass\x07word"}
-    plain_words(view)(RequestFactory().post("/o/studio/works/add", form))
+    clean_form_input(view)(RequestFactory().post("/o/studio/works/add", form))
     assert forms[0].getlist("note") == ["a[2Jb", "c"]
     assert forms[0]["password1"] == "pass\x07word"
-    plain_words(view)(RequestFactory().post("/api/v1/owners/studio/works", form))
+    clean_form_input(view)(RequestFactory().post("/api/v1/owners/studio/works", form))
     assert forms[1]["note"] == "\u202ec"  # programs get an error instead

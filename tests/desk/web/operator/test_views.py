@@ -325,7 +325,9 @@ def test_counts_on_the_status_page_stop_at_a_limit(services: Services) -> None:
     rows[4].held_since, rows[4].error = now(), "No room."
     Picture.objects.bulk_create(rows)
     Picture.objects.filter(digest=rows[2].digest).update(waits_since=now() - timedelta(hours=3))
-    assert [(queue.waiting_rows, queue.in_all) for queue in (count_by_task()["match"], count_by_task(3)["match"])] == [
+    assert [
+        (queue.waiting_rows, queue.pending_label) for queue in (count_by_task()["match"], count_by_task(3)["match"])
+    ] == [
         (5, "5"),
         (3, "3+"),
     ]

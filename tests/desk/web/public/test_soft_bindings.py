@@ -25,7 +25,7 @@ from workers import wiring
 
 __all__ = ["scene"]
 ALG = "io.iscc.v0"
-pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+pytest.importorskip("c2pa", reason="the optional component c2pa isn't installed")
 
 
 @pytest.fixture

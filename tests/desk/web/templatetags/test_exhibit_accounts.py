@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 from django.utils import translation
 
-from desk.web.templatetags.exhibit_accounts import browser_name, role_name, scope_name, site_is_open
+from desk.web.templatetags.exhibit_accounts import browser_name, is_sign_up_open, role_name, scope_name
 from exhibit.config.config import Config
 from registry.models import Role, Scope
 
@@ -36,4 +36,4 @@ def test_roles_and_scopes_are_translated() -> None:
 def test_sign_up_is_open_where_the_operator_enables_it(config: Config) -> None:
     for mode, opened in (("open", True), ("invited", False)):
         with override_settings(CONFIG=replace(config, sign_up=mode)):
-            assert site_is_open() is opened
+            assert is_sign_up_open() is opened

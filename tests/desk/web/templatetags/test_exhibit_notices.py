@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import timezone
 
-from desk.web.templatetags.exhibit_notices import with_due
+from desk.web.templatetags.exhibit_notices import annotate_due
 from exhibit.clock import now
 from registry.models import Case, Membership, Notice, Owner, User, Work
 from tests.assets.rows import owner
@@ -40,7 +40,7 @@ def test_due_notices_are_counted_per_owner(studio: Owner) -> None:
     ann = User.objects.create_user("ann", "ann@example.org", "not used")
     for item in (studio, owner("agency")):
         Membership.objects.create(user=ann, owner=item)
-    memberships = with_due(list(Membership.objects.order_by("owner__slug").select_related("owner")))
+    memberships = annotate_due(list(Membership.objects.order_by("owner__slug").select_related("owner")))
     assert [(item.owner.slug, item.due) for item in memberships] == [("agency", 0), ("studio", 4)]  # type: ignore[attr-defined]
 
 

@@ -22,7 +22,7 @@ def test_time_is_shown_in_the_readers_zone_and_utc() -> None:
     assert "6:30" in html
     assert render('{{ at|as_time|default:"–" }}{{ of.nothing|as_time }}', at=None) == "–"
     with timezone.override("Asia/Shanghai"):
-        assert render("{{ at|as_last_time }}", at=at) == f"{html}."
+        assert render("{{ at|as_time_with_period }}", at=at) == f"{html}."
 
 
 def test_time_for_anonymous_readers_includes_its_zone() -> None:
@@ -59,7 +59,7 @@ def test_named_table_has_a_header_and_a_region() -> None:
     many = "How <many>"
     assert render('{% table "Name" many numbers="2" %}' + body, many=many) == scroll_region + table
     wrapper = '<div aria-labelledby="work" class="scroll" role="region" tabindex="0"><table class="stacked">'
-    assert render('{% table "Name" many numbers="2" named="work" %}' + body, many=many) == wrapper + table
+    assert render('{% table "Name" many numbers="2" labelled_by="work" %}' + body, many=many) == wrapper + table
     labelled = '<div aria-label="&lt;Files&gt;" class="scroll" role="region" tabindex="0"><table class="results">'
     assert (
         render('{% table "Name" many numbers="2" css="results" label=files %}' + body, many=many, files="<Files>")
@@ -96,13 +96,13 @@ def test_field_has_a_label_and_escapes_typed_text() -> None:
 
 
 def test_field_help_is_shown_below_and_announced() -> None:
-    html = render('{% field "works" "Works" "" helped=help %}', help="Numbers, <all>")
+    html = render('{% field "works" "Works" "" help_text=help %}', help="Numbers, <all>")
     assert '<input aria-describedby="works-help" id="works"' in html
     assert html.endswith('\n<p class="help-text" id="works-help">Numbers, &lt;all&gt;</p>')
 
 
 def test_text_area_escapes_typed_text() -> None:
-    html = render('{% area "body" "Letter" typed rows=4 required=True %}', typed="</textarea><script>")
+    html = render('{% text_area "body" "Letter" typed rows=4 required=True %}', typed="</textarea><script>")
     assert html == (
         '<label for="body">Letter</label>\n'
         '<textarea id="body" name="body" rows="4" required>&lt;/textarea&gt;&lt;script&gt;</textarea>'
@@ -111,7 +111,7 @@ def test_text_area_escapes_typed_text() -> None:
 
 def test_page_link_appends_its_query() -> None:
     html = render(
-        '{% link_to "cases" owner.slug further="?a=1&b=2" label=name class="quiet" %}', owner=OWNER, name="<b>"
+        '{% link_to "cases" owner.slug suffix="?a=1&b=2" label=name class="quiet" %}', owner=OWNER, name="<b>"
     )
     assert html == '<a class="quiet" href="/o/works/cases/?a=1&amp;b=2">&lt;b&gt;</a>'
 
@@ -139,18 +139,18 @@ def test_form_with_a_single_button_includes_a_csrf_token() -> None:
 
 def test_current_section_is_marked_for_any_owner_name() -> None:
     below = RequestFactory().get("/o/works/cases/3/")
-    assert render('{% ways "cases" "works" %}', below, owner=OWNER) == (
+    assert render('{% nav_links "cases" "works" %}', below, owner=OWNER) == (
         '<a aria-current="page" href="/o/works/cases/">Cases</a>\n<a href="/o/works/works/">Works</a>'
     )
     for path in ("party/cases.example", "demands/2/", "fees/"):
         request = RequestFactory().get(f"/o/party/{path}")
-        html = render('{% ways "cases" "parties" %}', request, owner=Owner(slug="party"))
+        html = render('{% nav_links "cases" "parties" %}', request, owner=Owner(slug="party"))
         assert '<a aria-current="page" href="/o/party/parties/">Sites</a>' in html
     email = RequestFactory().get("/account/email/")
-    assert render('{% ways "account" "account_email" %}', email) == (
+    assert render('{% nav_links "account" "account_email" %}', email) == (
         '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">Email address</a>'
     )
-    assert "aria-current" not in render('{% ways "account" %}')
+    assert "aria-current" not in render('{% nav_links "account" %}')
 
 
 def test_filters_keep_other_parameters_and_return_to_the_first_page() -> None:
@@ -174,7 +174,7 @@ def test_page_sections_follow_their_headings() -> None:
         '<div id="c">z</div></details>'
     )
     assert "aside" not in render('{% fold "c" "C" %}{% endfold %}')
-    assert render('{% kept "of" %}<b>1</b>{% endkept %}2{{ of }}') == "2<b>1</b>"
+    assert render('{% capture_as "of" %}<b>1</b>{% endcapture_as %}2{{ of }}') == "2<b>1</b>"
 
 
 def test_form_includes_a_csrf_token_and_ends_with_its_button() -> None:
@@ -202,14 +202,17 @@ def test_past_due_date_is_flagged() -> None:
 
 
 def test_sentence_tags_and_filters_insert_and_escape_their_values() -> None:
-    assert render('{% said _("Notice {n} about {party}") n=1 party=party %}', party="<A>") == "Notice 1 about &lt;A&gt;"
+    assert (
+        render('{% format_text _("Notice {n} about {party}") n=1 party=party %}', party="<A>")
+        == "Notice 1 about &lt;A&gt;"
+    )
     with translation.override("zh-hans"):
-        assert "Notice" not in render('{% said _("Notice {n}") n=1 %}')
+        assert "Notice" not in render('{% format_text _("Notice {n}") n=1 %}')
     assert render('{{ party|as_query:"q" }}', party="a&b c") == "?q=a%26b+c"
-    assert render('{{ words|marked_as:"flag" }}{{ none|marked_as:"flag" }}', words="<a>", none="") == (
+    assert render('{{ words|with_class:"flag" }}{{ none|with_class:"flag" }}', words="<a>", none="") == (
         '<span class="flag">&lt;a&gt;</span>'
     )
-    assert render('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
+    assert render('{{ first|with_subline:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
 
 
 def test_list_renders_every_item() -> None:
@@ -220,22 +223,24 @@ def test_list_renders_every_item() -> None:
 
 
 def test_empty_list_or_table_offers_a_next_step() -> None:
-    list_template = '{% items one in many %}{{ one }}{% empty %}{% nothing "None." %}{% enditems %}'
+    list_template = '{% items one in many %}{{ one }}{% empty %}{% empty_message "None." %}{% enditems %}'
     assert render(list_template, many="a") == "<ul><li>a</li></ul>"
     assert render(list_template, many="") == '<p class="empty">None.</p>'
     table = '{% table "A" %}{% for one in many %}{% row one %}{% endfor %}{% empty %}-{% endtable %}'
     assert render(table, many="") == "-"
     assert "<td>a</td></tr></tbody></table></div>" in render(table, many="a")
-    empty_template = '{% nothing words label="All" %}{% nothing "" "cases" owner.slug label="On" further="?a=1" %}'
+    empty_template = (
+        '{% empty_message words label="All" %}{% empty_message "" "cases" owner.slug label="On" suffix="?a=1" %}'
+    )
     assert render(empty_template, owner=OWNER, words="<b>") == (
         '<p class="empty">&lt;b&gt; <a href="?">All</a></p><p class="empty"> <a href="/o/works/cases/?a=1">On</a></p>'
     )
 
 
 def test_look_alike_host_shows_a_warning() -> None:
-    assert render("{{ host|letters }}", host="shop.example") == ""
-    assert render("{{ host|letters }}", host="xn--bcher-kva.example").startswith('<p class="aside">')
-    assert render("{{ host|letters }}", host="xn--pypal-4ve.example").startswith('<p class="message warning">')
+    assert render("{{ host|decoded_host }}", host="shop.example") == ""
+    assert render("{{ host|decoded_host }}", host="xn--bcher-kva.example").startswith('<p class="aside">')
+    assert render("{{ host|decoded_host }}", host="xn--pypal-4ve.example").startswith('<p class="message warning">')
 
 
 def test_button_shows_its_keys_and_a_label() -> None:

@@ -12,8 +12,8 @@ from django.utils import translation
 from desk.web.templatetags.exhibit_rows import (
     is_composed,
     kind_in_words,
-    moment,
     paging_of,
+    parse_time,
     source_title,
     works_in_words,
 )
@@ -57,7 +57,7 @@ def test_sources_and_times_of_rows_are_readable() -> None:
             assert kind_in_words(kind) not in (kind, ""), kind
     assert kind_in_words("later") == "later"
     now_ = now()
-    assert moment(format_rfc3339(now_)) == now_
+    assert parse_time(format_rfc3339(now_)) == now_
 
 
 def test_search_shows_its_display_name_and_site_its_url(

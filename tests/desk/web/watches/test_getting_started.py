@@ -73,7 +73,7 @@ def test_open_collections_are_searched_by_title_and_a_copy_becomes_a_case(
     }
     assert Case.objects.get().party == "127.0.0.7"
     under_way = read_page(ann, ACTIVE_URL)
-    assert f'<a class="button" href="/o/studio/cases/">{counted(1, "finds to look at")}</a>' in under_way
+    assert f'<a class="button" href="/o/studio/cases/">{counted(1, "matches to review")}</a>' in under_way
     assert "hx-get" not in under_way
     ann.post(SUGGESTIONS_URL, form)  # again: the same watch runs once more
     assert (Watch.objects.count(), Watch.objects.get().crawls.count()) == (1, 2)
@@ -137,7 +137,7 @@ def test_search_is_tested_with_one_picture_before_scheduling(
     inline.run_until_idle()
     page = read_page(ann)
     assert KEY not in page
-    assert counted(1, "addresses") in page
+    assert counted(1, "image URLs") in page
     watch = Watch.objects.get()
     assert (watch.sources[0]["works"], watch.budget["searches"]) == ([1], 1)
     assert watch_settings.is_unscheduled(watch)

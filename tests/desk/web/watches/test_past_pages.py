@@ -90,12 +90,12 @@ def test_copy_dismissed_as_acceptable_is_not_counted_as_an_error(studio: Owner) 
 
 @pytest.mark.parametrize(
     ("reasons", "expected"),
-    [(["page"], "never a certain match"), (["flat"], "cannot be matched reliably"), ([], "")],
+    [(["page"], "matches always need review"), (["flat"], "cannot be matched reliably"), ([], "")],
 )
 def test_works_on_hold_show_a_reason(studio: Owner, reasons: list[str], expected: str) -> None:
     Work.objects.update(low_information=reasons)
     text = read_page(studio, "works/").replace("&#x27;", "'")
-    messages = [message for message in ("never a certain match", "cannot be matched reliably") if message in text]
+    messages = [message for message in ("matches always need review", "cannot be matched reliably") if message in text]
     assert "".join(messages) == expected
 
 

@@ -137,7 +137,7 @@ def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(requests=3, found=12, not_before=now(), error="TinEye: later.")
     page = collapse_whitespace(ann.get(address).content.decode())
-    assert f"TinEye · {counted(3, 'answers')} · {counted(12, 'addresses')}" in page
+    assert f"TinEye · {counted(3, 'responses')} · {counted(12, 'image URLs')}" in page
     Inquiry.objects.update(state="done", outcome="quota")
     assert str(OUTCOME_SENTENCES["quota"]) in ann.get(address).content.decode()
 

@@ -124,7 +124,7 @@ def test_command_deploys_contract_and_prints_settings(
         settings = f'contract = "{response["contract"]}"\nconfirmations = 1\ndevelopment = true\n'
         (tmp_path / "exhibit.toml").write_text(f"{table}{settings}")
         [anchor] = get_anchors(Services(load_config()))
-        assert anchor.examine()
+        assert anchor.describe_status()
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)
         assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
@@ -135,7 +135,7 @@ def test_command_deploys_contract_and_prints_settings(
 
 
 def test_low_balance_is_reported(local_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "can pay for about" in local_ledger.anchor().examine()
+    assert "can pay for about" in local_ledger.anchor().describe_status()
     monkeypatch.setattr(local_ledger.chain, "eth_getBalance", lambda *_: hex(10**13))
     with pytest.raises(ServiceMissingError, match=r"\d more"):
-        local_ledger.anchor().examine()
+        local_ledger.anchor().describe_status()

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+pytest.importorskip("playwright", reason="the optional component capture isn't installed")
 
 from evidence.capture.boxes import Place
 from evidence.capture.browser.observation import (

@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.browser.program import find_browser
 
-pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+pytest.importorskip("playwright", reason="the optional component capture isn't installed")
 if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 

@@ -58,7 +58,7 @@ def test_catalogues_have_same_keys_and_placeholders() -> None:
 def test_catalogue_contains_every_used_sentence() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     keys = load_phrases("en").sentences
-    used_keys = set(re.findall(r"""say\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
+    used_keys = set(re.findall(r"""render\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
     used_keys |= {f"label.{name}" for name in re.findall(r"""row\(\s*["']([a-z_]+)["']""", source)}
     assert len(used_keys) > 60
     assert used_keys <= set(keys)

@@ -1,6 +1,6 @@
 """Test the selection of sealed documents that the verifier regenerates."""
 
-from evidence.verify.checks.remade import is_sheet
+from evidence.verify.checks.regeneration import is_sheet
 
 
 def test_sheet_is_recognised_only_in_data_folder() -> None:

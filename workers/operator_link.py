@@ -1,6 +1,6 @@
-"""Print the sign-up link for the first operator, or nothing if there is an operator: ``python -m workers.first_link``.
+"""Print the setup link for the first operator, if there is no operator yet: ``python -m workers.operator_link``.
 
-A separate process, because Django would otherwise stay in the supervisor's memory.
+This is a separate process, because Django would otherwise stay in the supervisor's memory.
 """
 
 import os

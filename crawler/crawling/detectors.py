@@ -55,7 +55,9 @@ _ORIGIN = "exhibit_origin"
 class _RepeatedPage:
     """A page that is requested again because its links contain possible visitor parameters."""
 
-    candidates: Mapping[str, tuple[str, set[str]]]  # by name: the value, and the links with it, without it
+    candidates: Mapping[
+        str, tuple[str, set[str]]
+    ]  # by name: the value, and the links that contain it, with the parameter removed
     visits: list[Visit] = field(default_factory=list)  # visits that need the result
 
 
@@ -108,11 +110,13 @@ class VisitorParameterDetector:
 
     def clean_links(self, line: PageLine) -> PageLine:
         """Return the line with all known visitor parameters removed from its links."""
-        cleaned = {link.url: remove_visitor_parameters(link.url, self._get_parameters(link.url)) for link in line.links}
+        cleaned_urls = {
+            link.url: remove_visitor_parameters(link.url, self._get_parameters(link.url)) for link in line.links
+        }
         links: dict[str, Link] = {}
         for link in line.links:
-            links.setdefault(cleaned[link.url], replace(link, url=cleaned[link.url]))
-        modified = {cleaned.get(url, url): modified_at for url, modified_at in line.modified.items()}
+            links.setdefault(cleaned_urls[link.url], replace(link, url=cleaned_urls[link.url]))
+        modified = {cleaned_urls.get(url, url): modified_at for url, modified_at in line.modified.items()}
         return replace(line, links=tuple(links.values()), modified=modified)
 
     def _get_parameters(self, url: str) -> list[str]:

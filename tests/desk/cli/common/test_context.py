@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from desk.cli.common.frame import confirm, format_examples, get_actor_name
+from desk.cli.common.context import confirm, format_examples, get_actor_name
 from exhibit.errors import InvalidRequestError
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, Terminal

@@ -47,7 +47,7 @@ def align_columns(lines: Sequence[Sequence[str]], right_aligned: Sequence[bool])
 
 
 def echo_json_and_exit(data: "ResponseBody | Mapping[str, Any]", *, is_requested: bool) -> None:
-    """Print a response as JSON and exit the command, if that is requested."""
+    """Print a response as JSON and exit the command if JSON output is requested."""
     if is_requested:
         echo_json(data)
         click.get_current_context().exit()

@@ -1,4 +1,4 @@
-"""Shared services of commands: configuration, database and Redis, the owner, and workers."""
+"""Context of commands: configuration, database and Redis, the owner, and workers."""
 
 import getpass
 import os
