@@ -44,8 +44,8 @@ OWNER_PATH: Final = f"/owners/{OWNER_SLUG}"
 OTHER_OWNER: Final = "Second Studio"
 FINAL_STATES: Final = frozenset({"done", "failed"})
 """Final states of a report."""
-POLL_SECONDS: Final = 15.0
-"""Polling interval in seconds. Each poll is a separate process, which slows down the work that it polls."""
+POLL_SECONDS, REPORT_POLL_SECONDS = 15.0, 2.0
+"""Polling intervals in seconds. Each poll is a separate process, which slows down the work that it polls."""
 PACE_OPTIONS: Final = ("--every", "24h", "--delay", "0")
 """Options for crawling without delay, because the sites run on this machine."""
 STAND_IN_SITES: Final = frozenset({DOMAIN, collections.HOST})
@@ -284,7 +284,7 @@ def _download_report(product: Product, folder: Path) -> list[str]:
     report = product.call_api("POST", f"{OWNER_PATH}/reports")
     report_path = f"{OWNER_PATH}/reports/{report['number']}"
     while report["state"] not in FINAL_STATES:
-        time.sleep(POLL_SECONDS)
+        time.sleep(REPORT_POLL_SECONDS)
         report = product.call_api("GET", report_path)
     return [product.download(f"{report_path}/files/{name}", folder / name) for name in report["files"]]
 

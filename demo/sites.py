@@ -31,8 +31,8 @@ from demo.random_words import draw_sentence, draw_words
 from demo.serving import REDIRECTS_NAME
 
 NAMES: Final = ("prints", "walls", "notes")
-COPIES_PER_EDIT: Final = 4
-MIN_PICTURES: Final = 300
+COPIES_PER_EDIT: Final = 2
+MIN_PICTURES: Final = 200
 PICTURES_PER_PAGE: Final = 9
 PRIVATE_TARGETS: Final = ("http://10.0.0.1/x.jpg", "http://169.254.169.254/latest/x.jpg", "http://127.0.0.1/x.jpg")
 SIZES: Final = ((400, 300), (300, 400), (360, 240), (320, 320))
