@@ -178,7 +178,7 @@ def has_process_ended(name: str) -> bool:
 def read_stat_fields(pid: int) -> list[str]:
     """Return the fields of ``/proc/N/stat`` after the process name (state, parent PID, ...), as proc(5) lists them.
 
-    Raises ``OSError`` if the process does not run or cannot be read.
+    Raises ``OSError`` if the process is not running or cannot be read.
     """
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
 

@@ -32,6 +32,7 @@ from registry.crawls.models import (
     Inquiry,
     KnownCopy,
     KnownPage,
+    KnownSheet,
     Pace,
     Proposal,
     Refusal,

@@ -191,9 +191,9 @@ class CrawlSpider(Spider):
         if not self.crawl.budget.reserve_host(get_url_host(target.url)):
             self._refuse_visit(visit, Refusal(target.url, Reason.BUDGET, "The host limit of the job was reached."))
             return
-        headers = self.crawl.build_headers(_ACCEPT_HEADERS[target.kind]) | self.crawl.build_conditional_headers(
-            target.url
-        )
+        headers = self.crawl.build_headers(_ACCEPT_HEADERS[target.kind])
+        if self.crawl.get_known_sheet(target.url) is None:  # otherwise the validators belong to its use as a sheet
+            headers |= self.crawl.build_conditional_headers(target.url)
         max_bytes = MAX_SITEMAP_BYTES if target.kind is Kind.SITEMAP else self.crawl.job.limits.max_page_bytes
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": max_bytes}
         if refusal := send_request(
@@ -209,6 +209,7 @@ class CrawlSpider(Spider):
         target = visit.target
         if response.status == 304:
             visit.facts = collect_facts(response, Document(), None)
+            visit.links = self._list_sitemap_links(visit, response.url)
             visit.release()
             return
         refusal = build_status_refusal(response, target.url)
@@ -317,13 +318,12 @@ class CrawlSpider(Spider):
                 link_depth = depth if found_link.kind is Kind.SITEMAP and kind is Kind.SITEMAP else depth + 1
                 url = remove_visitor_parameters(found_link.url)
                 links.setdefault(url, Link(url=url, kind=found_link.kind, depth=link_depth))
-        for url in self._find_sitemaps(visit, response.url):
-            links.setdefault(url, Link(url=url, kind=Kind.SITEMAP, depth=depth))
         links_in_scope = [
             link
             for link in links.values()
             if link.depth <= job.limits.depth and link.kind in job.kinds and self.crawl.scope.contains(link.url)
         ]
+        links_in_scope += [link for link in self._list_sitemap_links(visit, response.url) if link.url not in links]
         image_links = [
             Link(
                 url=image.url,
@@ -337,6 +337,16 @@ class CrawlSpider(Spider):
             if image.url[:5].lower() != "data:"
         ]
         return tuple(links_in_scope + image_links)
+
+    def _list_sitemap_links(self, visit: Visit, url: str) -> tuple[Link, ...]:
+        """Return links to the sitemaps that the robots.txt of a source's origin names, if the job follows them."""
+        if Kind.SITEMAP not in self.crawl.job.kinds:
+            return ()
+        return tuple(
+            Link(url=sitemap_url, kind=Kind.SITEMAP, depth=visit.target.depth)
+            for sitemap_url in self._find_sitemaps(visit, url)
+            if self.crawl.scope.contains(sitemap_url)
+        )
 
     def _find_sitemaps(self, visit: Visit, url: str) -> tuple[str, ...]:
         """Return the sitemaps named in the robots.txt of a source's origin, once per host."""

@@ -23,8 +23,8 @@ SHEET = "exhibit_sheet"
 _GONE_STATUSES = (404, 410)
 """Statuses of missing sheets, which have no images for any visitor."""
 _PRIORITY = 20
-MAX_REPORTED_LINKS = 500
-"""Maximum number of URLs in a sheet that is requested conditionally by the next job."""
+MAX_REPORTED_LENGTH = 64 * 1024
+"""Maximum total length of the URLs in a sheet that the next job requests conditionally."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,11 @@ class StyleSheetFetcher:
         pending_visits.append(visit)
         if len(pending_visits) > 1:
             return
+        self._send_request(url, is_conditional=self._crawl.get_known_sheet(url) is not None)
+
+    def _send_request(self, url: str, *, is_conditional: bool) -> None:
         headers = self._crawl.build_headers("text/css,*/*;q=0.1")
-        if self._crawl.get_known_sheet(url) is not None:
+        if is_conditional:
             headers |= self._crawl.build_conditional_headers(url)
         meta = {SHEET: url, "download_maxsize": MAX_STYLE_SHEET_BYTES}
         if send_request(
@@ -93,7 +96,10 @@ class StyleSheetFetcher:
         url, body = response.meta[SHEET], response.body
         known_sheet = self._crawl.get_known_sheet(url)
         if response.status == 304 and known_sheet is not None:
-            self.record_sheet(url, _Sheet(known_sheet.images, known_sheet.imports))
+            if _is_redirected(response):  # the validators belong to another URL
+                self._send_request(url, is_conditional=False)
+            else:
+                self.record_sheet(url, _Sheet(known_sheet.images, known_sheet.imports))
             return
         if response.status != 200 or not self._crawl.budget.reserve("bytes", len(body)):
             self.record_sheet(url, _Sheet() if response.status in _GONE_STATUSES else _UNREAD_SHEET)
@@ -111,16 +117,30 @@ class StyleSheetFetcher:
         self.record_sheet(url, _Sheet(images, imports))
 
     def _report_sheet(self, response: Response, links: SheetLinks) -> None:
-        """Report a sheet in the line of a page that names it, if the next job can request it conditionally."""
-        url, etag, last_modified = (
-            response.meta[SHEET],
-            get_header(response, "ETag"),
-            get_header(response, "Last-Modified"),
+        """Report a sheet in the line of a page that names it, for a conditional request by the next job.
+
+        A known sheet that can no longer be requested conditionally is reported without validators. Bytes of images
+        (``data:`` URLs) are not reported, because they would escape the deletion of pictures; SVG is never stored.
+        """
+        url = response.meta[SHEET]
+        etag, last_modified = get_header(response, "ETag"), get_header(response, "Last-Modified")
+        images = tuple(image for image in links.images if not image.lower().startswith("data:image/svg"))
+        is_reportable = (
+            bool(etag or last_modified)
+            and not _is_redirected(response)
+            and not any(image[:5].lower() == "data:" for image in images)
+            and sum(map(len, (*images, *links.imports))) <= MAX_REPORTED_LENGTH
         )
         visit = next((visit for visit in self._pending_visits.get(url, ()) if not visit.is_over), None)
-        if visit is None or not (etag or last_modified) or len(links.images) + len(links.imports) > MAX_REPORTED_LINKS:
+        if visit is None:
             return
-        visit.fetched_sheets.append(FetchedSheet(url=url, etag=etag, last_modified=last_modified, links=links))
+        if is_reportable:
+            known_links = SheetLinks(images=images, imports=links.imports)
+            visit.fetched_sheets.append(
+                FetchedSheet(url=url, etag=etag, last_modified=last_modified, links=known_links)
+            )
+        elif self._crawl.get_known_sheet(url) is not None:
+            visit.fetched_sheets.append(FetchedSheet(url=url, etag="", last_modified="", links=SheetLinks()))
 
     def handle_failure(self, failure: Failure) -> None:
         """Handle a failed request for a sheet."""
@@ -154,3 +174,7 @@ class StyleSheetFetcher:
         new_urls = set(urls) - self._omitted_urls
         self._omitted_urls |= new_urls
         visit.count_omitted({item: len(new_urls)})
+
+
+def _is_redirected(response: Response) -> bool:
+    return bool(response.meta.get("redirect_times"))

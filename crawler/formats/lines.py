@@ -36,7 +36,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedSheet:
-    """A style sheet that was fetched for a page, with validators for the next conditional request."""
+    """A style sheet that was fetched for a page, with validators for the next conditional request.
+
+    Without validators, the next request must be unconditional.
+    """
 
     url: str  # as found, made absolute
     etag: str  # as the server sent it, or empty

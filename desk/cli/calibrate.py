@@ -53,7 +53,7 @@ EXAMPLES = format_examples(
 @click.option(
     "--counts", type=OUTPUT_FILE, metavar="FILE", help="Output file for signed result counts, which --join can combine."
 )
-@click.option("--omit-list", "without_list", is_flag=True, help="Omit the list of photographs from the file --counts.")
+@click.option("--omit-list", "without_list", is_flag=True, help="Omit the list of photographs from the --counts file.")
 @click.option("--dry-run", is_flag=True, help="Print the planned measurements without making them.")
 @click.option(
     "--join",

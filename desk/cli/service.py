@@ -34,7 +34,11 @@ UNIT_TEMPLATE = Path(__file__).with_name(UNIT_NAME).read_text("utf-8")
         "exhibit service --remove",
     ),
 )
-@click.option("--run-as", metavar="USER", help="User of the service (root only). [default: owner of the checkout]")
+@click.option(
+    "--run-as",
+    metavar="USER",
+    help="System user that runs the service; only root can set it. [default: owner of the checkout]",
+)
 @click.option("--print", "print_only", is_flag=True, help="Print the unit file without installing it.")
 @click.option("--remove", is_flag=True, help="Stop and remove the service; data and settings are kept.")
 def service_command(*, run_as: str | None, print_only: bool, remove: bool) -> None:

@@ -88,7 +88,7 @@ class LicencePreview(ResponseBody):
     decided: int = Field(
         description="Number of cases for which a member made another decision; these decisions would not change."
     )
-    reopened: int = Field(description="Number of cases licensed by the ledger that would be reopened.")
+    reopened: int = Field(description="Number of cases set to licensed because of this licence that would be reopened.")
     checked: int = Field(alias="looked_at", description="Number of cases checked in this request.", examples=[20_000])
     cases: list[AffectedCase] = Field(
         description="Affected cases, most important first. The list contains only the first cases."

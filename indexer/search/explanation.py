@@ -228,7 +228,7 @@ class _Pair(Generic[Key]):
 def _create_gate(
     name: str, figures: Conditions, sentence: Sentence, *further_sentences: Sentence, passed: bool
 ) -> Gate:
-    """Create a gate; for a failed one, with the sentence, insufficient measurements, and further sentences."""
+    """Create a gate. A failed gate has the sentence, the measurements that fall short, and further sentences."""
     insufficient_figures = [
         Sentence("%(what)s: %(figure)s; required: %(limit)s.", what=description, figure=figure, limit=limit)
         for description, figure, limit, is_met in Gate(name, figures, passed).rows

@@ -187,7 +187,7 @@ class HashRows(VectorRows):
 
 
 class DescriptorRows(VectorRows):
-    """Descriptors of unit length, by their products; in cells with one byte per component.
+    """Descriptors of unit length, compared by inner product. Large segments have cells, with one byte per component.
 
     Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only finds candidates, so the
     occasional loss of a candidate is acceptable.

@@ -226,10 +226,10 @@ def _build_passkey_facts(services: Services, row: PasskeyQuestion | None, proofs
     """Build the facts about the decision's passkey signature; None if there is none or its log entries were erased."""
     if row is None:
         return None
-    entry, key = proofs.prove_entry(row.entry), proofs.prove_entry(row.key_entry)
-    if entry is None or key is None:
+    entry_proof, key_proof = proofs.prove_entry(row.entry), proofs.prove_entry(row.key_entry)
+    if entry_proof is None or key_proof is None:
         return None
-    return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry, key)
+    return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry_proof, key_proof)
 
 
 def build_picture_facts(picture: Picture, path: str) -> PictureFacts:

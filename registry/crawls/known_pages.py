@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
+from django.db.models import Q
 
 from crawler.formats.job import EarlierVisit, Kind, Render, SheetLinks
 from crawler.formats.lines import PageLine, RefusalLine
@@ -16,12 +17,12 @@ from crawler.state.novelty import (
 )
 from exhibit.network.addresses import compute_url_key
 from registry.crawls import crawling, page_changes, url_patterns, watch_settings
-from registry.crawls.models import Crawl, KnownSheet, Refusal, Watch
+from registry.crawls.models import Crawl, KnownSheet, Refusal
 from registry.crawls.revisits import is_revisit_watch
 from registry.db.bulk import to_storable
 
-MAX_KNOWN_SHEETS = 2_000
-"""Maximum number of a watch's style sheets that are requested conditionally."""
+MAX_KNOWN_SHEETS, MAX_SHEETS_LENGTH = 2_000, 4 << 20
+"""Maximum number of a watch's style sheets that are requested conditionally, and of characters in their URLs."""
 
 
 def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[RefusalLine]) -> None:
@@ -30,7 +31,7 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[Re
     if watch.private or watch_settings.is_list_watch(watch) or is_revisit_watch(watch):
         return
     pages = list(pages)
-    _store_sheets(watch, pages)
+    _store_sheets(crawl, pages)
     visits = [
         page_changes.PageVisit(
             page.url,
@@ -49,43 +50,55 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[Re
     )
 
 
-def _store_sheets(watch: Watch, pages: Iterable[PageLine]) -> None:
-    """Store new and changed style sheets, up to a maximum number for each watch."""
+def _store_sheets(crawl: Crawl, pages: Iterable[PageLine]) -> None:
+    """Store new and changed style sheets, and delete those that can no longer be requested conditionally."""
     sheets = {compute_url_key(sheet.url): sheet for page in pages for sheet in page.sheets}
-    if not sheets or watch.known_sheets.count() >= MAX_KNOWN_SHEETS:
+    if not sheets:
+        return
+    stored_sheets = crawl.watch.known_sheets
+    outdated_keys = [key for key, sheet in sheets.items() if not (sheet.etag or sheet.last_modified)]
+    stored_sheets.filter(Q(key__in=outdated_keys) | Q(run__lte=crawl.number - page_changes.MAX_RUNS)).delete()
+    if stored_sheets.count() >= MAX_KNOWN_SHEETS:
         return
     rows = [
         KnownSheet(
-            watch=watch,
+            watch=crawl.watch,
             key=key,
             url=to_storable(sheet.url),
             etag=to_storable(sheet.etag),
             last_modified=to_storable(sheet.last_modified),
             images=[to_storable(url) for url in sheet.links.images],
             imports=[to_storable(url) for url in sheet.links.imports],
+            run=crawl.number,
         )
         for key, sheet in sorted(sheets.items())
+        if key not in outdated_keys
     ]
     KnownSheet.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["watch", "key"],
-        update_fields=["etag", "last_modified", "images", "imports"],
+        update_fields=["etag", "last_modified", "images", "imports", "run"],
     )
 
 
 def load_sheets(crawl: Crawl) -> dict[str, EarlierVisit]:
-    """Return the style sheets that the watch has fetched, by URL, for conditional requests."""
+    """Return the style sheets that the watch has fetched, by URL, for conditional requests.
+
+    Each sheet is received completely again after :data:`registry.crawls.page_changes.MAX_RUNS` runs.
+    """
     if crawl.everything:
         return {}
-    return {
-        row.url: EarlierVisit(
-            etag=row.etag,
-            last_modified=row.last_modified,
-            sheet=SheetLinks(images=tuple(row.images), imports=tuple(row.imports)),
-        )
-        for row in crawl.watch.known_sheets.all()
-    }
+    sheets: dict[str, EarlierVisit] = {}
+    remaining_length = MAX_SHEETS_LENGTH
+    rows = crawl.watch.known_sheets.filter(run__gt=crawl.number - page_changes.MAX_RUNS).order_by("-run", "pk")
+    for row in rows[:MAX_KNOWN_SHEETS]:
+        remaining_length -= sum(map(len, (row.url, *row.images, *row.imports)))
+        if remaining_length < 0:
+            break
+        links = SheetLinks(images=tuple(row.images), imports=tuple(row.imports))
+        sheets[row.url] = EarlierVisit(etag=row.etag, last_modified=row.last_modified, sheet=links)
+    return sheets
 
 
 def _get_validators(page: PageLine, *, is_rendering: bool) -> tuple[str, str]:

@@ -215,6 +215,7 @@ class KnownSheet(models.Model):
     last_modified = models.TextField(blank=True, default="")
     images = models.JSONField(default=list, help_text="URLs of images in it")
     imports = models.JSONField(default=list, help_text="URLs of style sheets that it imports")
+    run = models.PositiveIntegerField(default=0, help_text="number of the last run that received it completely")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["watch", "key"], name="known_sheet_identity")]

@@ -235,11 +235,10 @@ def _load_known_content(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Ea
     """Return validators and digests from earlier crawls for the slice's pages and their images."""
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
     page_validators = page_changes.load_validators(crawl, pages)
-    known_by_url = {
+    known_by_url = known_pages.load_sheets(crawl) | {
         url: EarlierVisit(etag=etag, last_modified=last_modified)
         for url, (etag, last_modified) in page_validators.items()
     }
-    known_by_url |= known_pages.load_sheets(crawl)
     pages_with_images = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
     for url, (etag, last_modified, digest) in sightings.load_validators(crawl.watch_id, pages_with_images).items():
         known_by_url[url] = EarlierVisit(etag=etag, last_modified=last_modified, digest=digest)

@@ -152,7 +152,7 @@ class _RecomputedTree:
         return merkle.compute_root(self.size, self._get_node)
 
     def compare_with_stored(self, start: int) -> None:
-        """Compare the subtrees completed since the last call with the rows."""
+        """Compare the subtrees that were completed since the previous call with the stored nodes."""
         ranges = Q()
         for _, keys in groupby(sorted(self._new_nodes), key=lambda key: key[0]):
             (level, first_index), *_rest = level_keys = list(keys)

@@ -1061,6 +1061,7 @@ class Migration(migrations.Migration):
                     ('last_modified', models.TextField(blank=True, default='')),
                     ('images', models.JSONField(default=list, help_text='URLs of images in it')),
                     ('imports', models.JSONField(default=list, help_text='URLs of style sheets that it imports')),
+                    ('run', models.PositiveIntegerField(default=0, help_text='number of the last run that received it completely')),
                 ],
                 options={
                     'constraints': [models.UniqueConstraint(fields=('watch', 'key'), name='known_sheet_identity')],

@@ -80,7 +80,7 @@ def _freeze_found(find: Find) -> Callable[[Stack, Random], bool]:
 
 
 def _find_pool_process(stack: Stack) -> list[psutil.Process]:
-    return stack.typesetters()[:1] or stack.pool()[-1:]
+    return stack.busy_pool_processes()[:1] or stack.pool()[-1:]
 
 
 def _database_processes(stack: Stack) -> list[psutil.Process]:
@@ -189,7 +189,7 @@ def _browser_reason(stack: Stack) -> str:
 KILLS: dict[str, Find] = {
     "worker killed": Stack.workers,
     "pool killed": Stack.pool,
-    "typesetting or sealing killed": Stack.typesetters,
+    "typesetting or sealing killed": Stack.busy_pool_processes,
     "crawl child killed": Stack.crawlers,
     "helper killed": Stack.helpers,
     "PostgreSQL killed": Stack.postmaster,

@@ -34,7 +34,7 @@ def _belongs_to(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def forget_peak_memory() -> int:
+def reset_peak_memory() -> int:
     """Reset the measurement of :func:`peak_memory`, and return the bytes that are resident now."""
     with suppress(OSError):  # if not permitted, the peak covers the whole life of the process
         Path("/proc/self/clear_refs").write_text("5")
@@ -42,7 +42,7 @@ def forget_peak_memory() -> int:
 
 
 def peak_memory() -> int:
-    """Return the peak resident bytes of this process since :func:`forget_peak_memory`."""
+    """Return the peak resident bytes of this process since :func:`reset_peak_memory`."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024
 

@@ -110,8 +110,8 @@ class Stack:
         below = [process for main in self.workers() for process in _children(main, recursive=True)]
         return [process for process in below if "_helper " in _command_line(process)]
 
-    def typesetters(self) -> list[psutil.Process]:
-        """Return the pool processes that are making a report or sealing a bundle now."""
+    def busy_pool_processes(self) -> list[psutil.Process]:
+        """Return the pool processes that are generating a report or sealing a bundle."""
         try:
             names = [
                 name

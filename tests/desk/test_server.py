@@ -18,7 +18,7 @@ from desk.access_classes import KIB, MAX_REQUEST_BYTES, MIB
 from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.local_web_server import LARGE, RunningServer, parse, read_all, run_test_server
-from tests.assets.processes import forget_peak_memory, free_port, peak_memory, wait_until
+from tests.assets.processes import free_port, peak_memory, reset_peak_memory, wait_until
 from workers import wiring
 
 SLOW_POST = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
@@ -55,7 +55,7 @@ def test_slowly_sent_request_headers_block_no_thread(site: RunningServer) -> Non
 
 
 def test_responses_that_clients_do_not_read_block_no_thread_and_use_little_memory(site: RunningServer) -> None:
-    before = forget_peak_memory()
+    before = reset_peak_memory()
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(GET_LARGE, reads_slowly=True))) for _ in range(40)]
         wait_until(lambda: site.pages.closed.count("/large") == len(slow), 20)

@@ -9,7 +9,7 @@ from exhibit.errors import RefusedError
 from registry.matches.match import match_pictures
 from registry.models import Picture, Work
 from tests.assets.badfiles import BAD_FILES
-from tests.assets.processes import forget_peak_memory, peak_memory
+from tests.assets.processes import peak_memory, reset_peak_memory
 from tests.assets.rows import claim_new_slice, owner, record_sightings, register
 from tests.assets.shared_pictures import shared_data
 from workers.tasks.sync_runner import SyncRunner
@@ -21,7 +21,7 @@ def register_and_match(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -
     """Register each file, and match it like a sighting of a crawl."""
     studio = owner("studio")
     planned, epoch = claim_new_slice(studio)
-    resident = forget_peak_memory()
+    resident = reset_peak_memory()
     for name, data in files:
         started = time.monotonic()
         reason = ""

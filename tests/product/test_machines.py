@@ -141,8 +141,8 @@ def test_machine_killed_while_signing_is_replaced_immediately(pair: Pair) -> Non
     assert [replay(machine.services).problems for machine in pair] == [[], []]
 
 
-def measure(machine: SyncRunner, loads: list[bytes]) -> Digest:
-    """Return the features of a photograph; ``loads`` records whether its bytes were needed."""
+def load_features(machine: SyncRunner, loads: list[bytes]) -> Digest:
+    """Load the features of a photograph and return their digest; ``loads`` records whether its bytes were needed."""
     data = photograph(1)
 
     def load() -> bytes:
@@ -162,12 +162,16 @@ def restart(machine: SyncRunner, *, without: str) -> SyncRunner:
 def test_measurements_are_shared_between_machines_and_purged(pair: Pair) -> None:
     first, second = pair
     loads: list[bytes] = []
-    assert measure(first, loads) == measure(second, loads) == measure(restart(first, without="features"), loads)
+    assert (
+        load_features(first, loads)
+        == load_features(second, loads)
+        == load_features(restart(first, without="features"), loads)
+    )
     assert len(loads) == 1
     get_features(second.services).remove(Digest.from_bytes(photograph(1)))
-    assert measure(restart(first, without="features"), loads)
+    assert load_features(restart(first, without="features"), loads)
     get_features(first.services).clear()
-    assert measure(restart(second, without="features"), loads)
+    assert load_features(restart(second, without="features"), loads)
     assert len(loads) == 3
 
 
@@ -175,17 +179,17 @@ def test_measurements_are_shared_between_machines_and_purged(pair: Pair) -> None
 def test_damaged_or_unavailable_bucket_features_are_measured_again(pair: Pair, s3: S3) -> None:
     first, second = pair
     loads: list[bytes] = []
-    digest = measure(first, loads)
+    digest = load_features(first, loads)
     objects = get_named_objects(first.services.config, "features")
     assert objects is not None
     [(name, _)] = objects.names()
     assert digest.hex in name
     objects.put(name, b"damaged")
-    assert measure(second, loads) == digest
+    assert load_features(second, loads) == digest
     assert len(loads) == 2
-    assert measure(restart(first, without="features"), loads) == digest  # it was stored again
+    assert load_features(restart(first, without="features"), loads) == digest  # it was stored again
     assert len(loads) == 2
     keys = second.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
-    assert measure(restart(second, without="features"), loads) == digest
+    assert load_features(restart(second, without="features"), loads) == digest
     assert len(loads) == 3

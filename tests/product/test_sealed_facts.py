@@ -110,7 +110,7 @@ def test_unsealed_licence_check_uses_current_licences(inline: SyncRunner) -> Non
     assert later.checked_at > check.checked_at
 
 
-def test_reopened_case_revokes_manual_licence(inline: SyncRunner) -> None:
+def test_reopening_a_case_removes_its_manually_assigned_licence(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     wrong = Licence.objects.create(owner=studio, number=1, licensee="Other", domain="other.example")

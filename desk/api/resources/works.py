@@ -94,9 +94,7 @@ class WorkChanges(requests.RequestBody):
     author_died: requests.StrictInteger | None = Field(
         None, ge=0, le=9_999, description="Year of the author's death; 0 removes the year."
     )
-    holder: requests.ShortText | None = Field(
-        None, description="Rights holder, if it is not the owner account of this work."
-    )
+    holder: requests.ShortText | None = Field(None, description="Rights holder, if it is not the owner in the path.")
     credit: requests.ShortText | None = Field(None, description="Credit line.")
     rights: requests.LongText | None = Field(None, description="Rights statement.")
     created: requests.PartialDate | None = Field(

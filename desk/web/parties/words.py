@@ -17,7 +17,7 @@ ENTRY_LABELS = {
 }
 PURPOSE_LABELS = {
     "commercial": pgettext_lazy("use", "commercial"),
-    "plain": pgettext_lazy("use", "decorative"),
+    "plain": pgettext_lazy("use", "illustrative"),
     "comment": pgettext_lazy("use", "editorial"),
 }
 COLUMN_LABELS = {"use": gettext_lazy("use"), "size": gettext_lazy("size"), "duration": gettext_lazy("duration")}

@@ -45,10 +45,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
     next_label, url = steps[-1][1:] if has_cases else next((label, url) for is_done, label, url in steps if not is_done)
     hints = [
         _("You can undo “Not licensed” and the other decisions: Undo is next to the number of remaining cases."),
-        _(
-            "Exhibit remembers “Dismiss: not a copy”: the same look-alike is listed separately and does not "
-            "return to the queue."
-        ),
+        _("After “Dismiss: not a copy”, the same look-alike is listed separately and does not return to the queue."),
         _("To blur found pictures until you choose to view them, use the Account menu."),
     ]
     is_fragment = "HX-Request" in request.headers

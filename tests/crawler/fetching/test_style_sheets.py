@@ -124,3 +124,36 @@ def test_changed_style_sheet_is_reported_with_its_validators_once(tmp_path: Path
     [sheet] = first.fetched_sheets + second.fetched_sheets
     assert (sheet.url, sheet.etag, sheet.last_modified) == (SHEET_URL, '"2"', "then")
     assert sheet.links == SheetLinks(images=("http://a.example/css/i.jpg",))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "meta"),
+    [
+        (b"a{background:url(data:image/jpeg;base64,AAAA)}", {"ETag": '"3"'}, {}),
+        (b"a{background:url(%s)}" % b"),url(".join(b"%0999d" % n for n in range(66)), {"ETag": '"3"'}, {}),
+        (b"a{background:url(i.jpg)}", {}, {}),
+        (b"a{background:url(i.jpg)}", {"ETag": '"3"'}, {"redirect_times": 1}),
+    ],
+    ids=["picture bytes", "long", "no validators", "redirected"],
+)
+def test_known_sheet_that_must_be_fetched_again_is_reported_without_validators(
+    tmp_path: Path, body: bytes, headers: dict[str, str], meta: dict[str, int]
+) -> None:
+    requested = RequestedSheets(tmp_path, {SHEET_URL: EarlierVisit(etag='"1"', sheet=SheetLinks())})
+    page = visit()
+    requested.sheets.request_sheets(page, [SHEET_URL])
+    requested.requests[0].meta.update(meta)
+    requested.respond(SHEET_URL, body, headers=headers)
+    [sheet] = page.fetched_sheets
+    assert (sheet.etag, sheet.last_modified, sheet.links) == ("", "", SheetLinks())
+
+
+def test_not_modified_response_of_another_url_leads_to_a_complete_request(tmp_path: Path) -> None:
+    known = EarlierVisit(etag='"1"', sheet=SheetLinks(images=("http://a.example/old.jpg",)))
+    requested = RequestedSheets(tmp_path, {SHEET_URL: known})
+    requested.sheets.request_sheets(visit(), [SHEET_URL])
+    requested.requests[0].meta["redirect_times"] = 1
+    requested.respond(SHEET_URL, b"", 304)
+    first, second = requested.requests
+    assert ("If-None-Match" in first.headers, "If-None-Match" in second.headers) == (True, False)
+    assert requested.urls(IMAGE) == []

@@ -13,8 +13,8 @@ OWN_PICTURE = "http://shop.example/img/banner.jpg?w=800"
 CC = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
 
 
-def statements_near(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
-    """Return the statements of a page, by name or kind; True if beside the image."""
+def map_statements_to_nearness(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
+    """Map each statement on the page, by name or kind, to whether it is next to the image."""
     return {
         statement.name or str(statement.what): statement.near
         for statement in read_statements(page.encode(), url).statements
@@ -39,7 +39,10 @@ def statements_near(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
 @pytest.mark.parametrize("page", ["{0}{1}", "{1}{0}"])
 def test_statement_about_other_picture_is_ignored(neighbour: str, page: str) -> None:
     own_picture = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
-    assert statements_near(f"<html><body><h1>Blog</h1>{page.format(neighbour, own_picture)}</body></html>") == {}
+    assert (
+        map_statements_to_nearness(f"<html><body><h1>Blog</h1>{page.format(neighbour, own_picture)}</body></html>")
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,11 +59,11 @@ def test_statement_about_other_picture_is_ignored(neighbour: str, page: str) -> 
     ],
 )
 def test_statement_next_to_the_picture_applies_to_the_picture(page: str) -> None:
-    assert statements_near(page)["Pexels"] is True
+    assert map_statements_to_nearness(page)["Pexels"] is True
 
 
 def test_source_is_recognised_from_the_file_name_of_the_picture() -> None:
-    assert statements_near(
+    assert map_statements_to_nearness(
         '<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg"
     ) == {"Pexels": True}
 
@@ -75,16 +78,18 @@ def test_source_is_recognised_from_the_file_name_of_the_picture() -> None:
 )
 def test_picture_is_recognised_in_any_spelling_of_its_url(src: str, url: str) -> None:
     other_pictures = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
-    assert statements_near(f'<p><img src="{src}" alt="Pexels"></p>{other_pictures}', url) == {"Pexels": True}
+    assert map_statements_to_nearness(f'<p><img src="{src}" alt="Pexels"></p>{other_pictures}', url) == {"Pexels": True}
 
 
 def test_licence_statement_applies_to_the_page_if_the_picture_is_not_found() -> None:
-    assert statements_near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
+    assert map_statements_to_nearness(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
 
 
 def test_licence_below_other_pictures_may_belong_to_page() -> None:
     strip = '<div class="strip"><img src="/1.jpg"><img src="/2.jpg"></div>'
-    assert statements_near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
+    assert map_statements_to_nearness(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {
+        "BY 4.0": False
+    }
 
 
 def test_licence_badge_in_the_footer_applies_to_the_page_and_is_not_a_picture() -> None:
@@ -94,7 +99,7 @@ def test_licence_badge_in_the_footer_applies_to_the_page_and_is_not_a_picture() 
         f"<footer><img src=/logo.png>Photos from Unsplash {badge}</footer>",
         f'<div id="page-footer">{badge}</div>',
     ):
-        statements = statements_near(rest + footer)
+        statements = map_statements_to_nearness(rest + footer)
         assert statements.pop("BY 4.0") is False
         assert not any(statements.values())
 
@@ -107,7 +112,7 @@ def test_page_layout_is_read_quickly(part: str) -> None:
     page = part * (250_000 // len(part)) + "CC BY 4.0 Pexels " * 10_000
     start = time.thread_time()
     with suppress(RefusedError):  # a tag of far too many attributes
-        statements_near(page)
+        map_statements_to_nearness(page)
     assert time.thread_time() - start < CPU_SECONDS / 2
 
 
@@ -121,7 +126,7 @@ def test_script_is_read_in_linear_time(part: str) -> None:
     def cost(size: int) -> float:
         script = part * (size // len(part))
         start = time.thread_time()
-        statements_near(f'<img src="/img/banner.jpg"><script>{{{script}}}</script> Pexels')
+        map_statements_to_nearness(f'<img src="/img/banner.jpg"><script>{{{script}}}</script> Pexels')
         return time.thread_time() - start
 
     assert min(cost(400_000) for _ in range(2)) < 2.0  # 80 µs a byte would take 32 s

@@ -95,7 +95,7 @@ def may_lose_defect(case: Any) -> bool:  # noqa: ANN401 - schemathesis' case of 
 
 
 def has_empty_file(body: object) -> bool:
-    """Return True if the test client would omit a file: it sends no files without bytes."""
+    """Return True if the body contains an empty file, which the test client does not send."""
     if not isinstance(body, dict):
         return False
     files = [body[name] for name in ("file", "files", "table") if name in body]

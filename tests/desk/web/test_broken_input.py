@@ -67,7 +67,7 @@ def test_broken_files_crash_no_form(scene_of_programs: Scene) -> None:
 
 
 @pytest.mark.long
-def test_broken_bodies_crash_no_api_operation(scene_of_programs: Scene) -> None:
+def test_malformed_bodies_do_not_crash_any_api_operation(scene_of_programs: Scene) -> None:
     client = create_program(scene_of_programs.studio, "alice").client
     client.raise_request_exception = False
     operations = [

@@ -53,7 +53,7 @@ def serve_redirect(path: str, to: str, status: int = 302) -> Serve:
 
 
 def serve_challenge_first(status: int) -> Serve:
-    """Serve a visitor check first, which loads the page again."""
+    """Serve a bot check first; it reloads the page."""
 
     def serve(site: Site) -> None:
         visits = count()

@@ -225,7 +225,7 @@ def test_unreadable_file_is_reported() -> None:
 
 
 @pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])
-def test_damaged_file_never_produces_a_wrong_metadata_block_name(code: int) -> None:
+def test_damaged_metadata_never_yields_a_wrong_creator(code: int) -> None:
     """Overwrite every byte of equal blocks once, and test that a name is correct, absent, or marked as damaged."""
     packet = xmp("Zoë")
     for place in range(len(packet)):

@@ -55,7 +55,7 @@ def make_options(watch: Watch | None, **overrides: object) -> IngestOptions:
     return IngestOptions(**{"watch": watch, "line_filter": LineFilter(), "guard": Guard(), **overrides})  # type: ignore[arg-type]
 
 
-def read_list(path: Path, options: IngestOptions) -> AddressList:
+def ingest_list(path: Path, options: IngestOptions) -> AddressList:
     return [result for result, _left_out in ingest_lists([path], options)][-1].row
 
 
@@ -68,19 +68,19 @@ def list_sorted_urls() -> list[str]:
 def test_killed_ingestion_resumes_without_duplicates(list_path: Path, watch: Watch, last: int) -> None:
     connections.close_all()
     if not (child := os.fork()):
-        read_list(list_path, make_options(watch, guard=KillingGuard(last=make_url(last))))
+        ingest_list(list_path, make_options(watch, guard=KillingGuard(last=make_url(last))))
         os._exit(1)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     count = FrontierUrl.objects.count()
     assert count % BATCH == 0
     assert count <= last
-    row = read_list(list_path, make_options(watch))
+    row = ingest_list(list_path, make_options(watch))
     assert (row.lines, row.kept, row.skipped, row.whole) == (LINES, LINES, {}, True)
     assert list_sorted_urls() == [make_url(n) for n in range(LINES)]
 
 
 def test_stopped_ingestion_resumes_after_last_batch(list_path: Path, watch: Watch) -> None:
-    row = read_list(list_path, make_options(watch, is_stopped=lambda: True))
+    row = ingest_list(list_path, make_options(watch, is_stopped=lambda: True))
     assert (row.lines, row.whole, FrontierUrl.objects.count()) == (BATCH, False, BATCH)
     results = list(ingest_lists([list_path], make_options(watch)))
     assert results[0][0].earlier_lines == BATCH
@@ -117,18 +117,18 @@ def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
 
 
 def test_changed_file_is_read_again_without_duplicates(list_path: Path, watch: Watch) -> None:
-    read_list(list_path, make_options(watch))
+    ingest_list(list_path, make_options(watch))
     with list_path.open("a") as file:
         file.write(f"{make_url(LINES)}\n")
     first = next(ingest_lists([list_path], make_options(watch)))[0]
     assert first.has_changed
-    row = read_list(list_path, make_options(watch))
+    row = ingest_list(list_path, make_options(watch))
     assert (row.lines, row.kept, row.skipped[url_lists.ALREADY_KNOWN][0]) == (LINES + 1, 1, LINES)
     assert FrontierUrl.objects.count() == LINES + 1
 
 
 def test_dry_run_stores_nothing(list_path: Path, db: None) -> None:
-    row = read_list(list_path, make_options(None))
+    row = ingest_list(list_path, make_options(None))
     assert (row.lines, row.kept, row.whole) == (LINES, LINES, True)
     assert not AddressList.objects.exists()
     assert not FrontierUrl.objects.exists()
@@ -137,6 +137,6 @@ def test_dry_run_stores_nothing(list_path: Path, db: None) -> None:
 def test_page_url_is_stored_only_if_valid(list_path: Path, watch: Watch) -> None:
     pages = ["http://a.example/", "nowhere", make_url(2), "http://a.example/a b", "javascript:x"]
     list_path.write_text("url,source\n" + "".join(f"{make_url(n)},{page}\n" for n, page in enumerate(pages)))
-    read_list(list_path, make_options(watch))
+    ingest_list(list_path, make_options(watch))
     page_urls = dict(FrontierUrl.objects.values_list("url", "page_url"))
     assert page_urls == {make_url(n): pages[0] if n == 0 else "" for n in range(5)}

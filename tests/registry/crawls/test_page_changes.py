@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.sentences import Sentence
-from registry.crawls import copy_checks, page_changes, schedules, watch_settings
+from registry.crawls import copy_checks, known_pages, page_changes, schedules, watch_settings
 from registry.crawls.crawling import NewUrl, add_urls, make_refusal
 from registry.crawls.page_changes import PageVisit
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
@@ -437,7 +437,27 @@ def test_unchanged_site_is_answered_without_bytes_in_the_second_run(inline: Sync
     site.image("/new.jpg", photograph(3))
     site.serve("/next", b'<title>New</title><link rel="stylesheet" href="/style.css">', "text/html; charset=utf-8")
     assert "/new.jpg" in run()[0]
-    assert watch.known_sheets.get().images == [site.url("/new.jpg")]
+    sheet = watch.known_sheets.get()
+    assert sheet.images == [site.url("/new.jpg")]
+    last_crawl = watch.crawls.latest("number")
+    assert set(known_pages.load_sheets(last_crawl)) == {site.url("/style.css")}
+    last_crawl.number += page_changes.MAX_RUNS
+    assert known_pages.load_sheets(last_crawl) == {}
+
+
+def test_page_that_is_also_named_as_a_style_sheet_is_read_as_a_page(inline: SyncRunner, site: Shop) -> None:
+    page = '<title>Page</title><link rel="stylesheet" href="/"><img src="/0.jpg">'
+    site.serve("/", page.encode(), "text/html; charset=utf-8")
+    watch = create_watch(owner("studio"), site.url("/"), render="never")
+    register(inline.services, watch.owner, photograph(0))
+    for _ in range(3):
+        site.site.requests.clear()
+        run_now(watch)
+        inline.run_until_idle()
+        assert any(
+            request.path == "/" and "if-none-match" not in request.headers and "text/html" in request.headers["accept"]
+            for request in site.site.requests
+        )
 
 
 def test_full_run_skips_no_pages_and_next_run_is_selective(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

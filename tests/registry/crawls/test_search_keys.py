@@ -55,8 +55,8 @@ def site(inline: SyncRunner) -> Iterator[Site]:
     with Site() as running:
         copy_tineye_mapping(inline.services.config.data_dir, running)
         add_market_mapping(inline.services.config.data_dir, running)
-        write_price(write_mapping(inline, "tineye"), "0.02 USD")
-        write_price(write_mapping(inline, "market"), "10 USD", requests=1000)
+        write_price(get_mapping_path(inline, "tineye"), "0.02 USD")
+        write_price(get_mapping_path(inline, "market"), "10 USD", requests=1000)
         running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # matches no work, so nothing is captured
         running.routes[SEARCH_PATH] = tineye_answer([])
         running.routes["/offers"] = serve_offers
@@ -75,7 +75,7 @@ def studio(inline: SyncRunner, site: Site) -> Owner:
     return new_owner
 
 
-def write_mapping(inline: SyncRunner, name: str) -> Path:
+def get_mapping_path(inline: SyncRunner, name: str) -> Path:
     return Path(inline.services.config.data_dir) / "searches" / f"{name}.toml"
 
 
@@ -197,23 +197,23 @@ def test_failed_requests_are_charged(inline: SyncRunner, studio: Owner, site: Si
 def test_price_change_applies_from_next_request(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio, searches=1, money="0.07 USD")
     run(inline, watch)
-    write_price(write_mapping(inline, "tineye"), "0.03 USD")
+    write_price(get_mapping_path(inline, "tineye"), "0.03 USD")
     run(inline, watch)
     set_price(inline.services, studio, "tineye", Price(amount="200 USD", requests=3_000), by="Ann")
     run(inline, watch)
     assert list_costs() == [20_000, 30_000, 66_667]  # fractions of a millionth are rounded up
     set_price(inline.services, studio, "tineye", None, by="Ann")
     assert run(inline, watch)[1].outcome == ""
-    write_price(write_mapping(inline, "tineye"), "0.03 EUR")
+    write_price(get_mapping_path(inline, "tineye"), "0.03 EUR")
     assert run(inline, watch)[1].outcome == "no-price"
-    write_price(write_mapping(inline, "tineye"), "")
+    write_price(get_mapping_path(inline, "tineye"), "")
     assert run(inline, watch)[1].outcome == "no-price"
     assert len(list_sent_pictures(site)) == 4
 
 
 @pytest.mark.long
 def test_monthly_free_requests_are_shared_by_all_watches(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    write_price(write_mapping(inline, "tineye"), "0.02 USD", free=4)
+    write_price(get_mapping_path(inline, "tineye"), "0.02 USD", free=4)
     for name in ("a", "b"):
         run(inline, add_search_watch(inline, studio, name=name, money="0.02 USD"))
     assert list_costs() == [0, 0, 0, 0, 20_000]

@@ -33,7 +33,7 @@ def test_caption_is_described_in_a_sentence(inline: SyncRunner) -> None:
     assert round(mark["share"], 2) == 0.12
 
 
-def test_picture_without_caption_or_mark_has_no_description(inline: SyncRunner) -> None:
+def test_picture_without_caption_or_mark_lists_none(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), encode_jpeg(textured(51)))
     assert list_kinds(WorkPicture.objects.get()) == []
 

@@ -34,7 +34,7 @@ VerifyCapture = Callable[..., Verdict]
 def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> VerifyCapture:
     """A function that verifies a bundle whose capture has other exchanges."""
 
-    def tell(
+    def verify_altered_capture(
         *, page: bytes = PAGE, asked: str = "GET / HTTP/1.1\r\n" + HOST,
         image: str = "GET /field.jpg HTTP/1.1\r\n" + HOST,
         sent: bytes = b"", head: str = "", image_head: str = "", more: Callable[[Facts], object] = bool,
@@ -67,7 +67,7 @@ def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> VerifyCapture:
         files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie))
         return Verifier(trust).verify(write_zip(tmp_path / "told.zip", files))
 
-    return tell
+    return verify_altered_capture
 
 
 def get_capture_result(verdict: Verdict) -> tuple[str, tuple[str, ...]]:

@@ -21,15 +21,15 @@ from tests.assets.tampering import write_zip
 
 
 @pytest.fixture(scope="module")
-def confirmed_capture(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBundle:
+def confirmed_bundle(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBundle:
     """A bundle whose capture a partner confirmed."""
     return confirm_capture(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
 
 
 def test_capture_confirmed_by_partner_lists_both_installations(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path
 ) -> None:
-    verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
+    verdict = Verifier(confirmed_bundle.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_bundle.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
     assert ", ".join(COMPARED_PROPERTIES[name] for name in ("picture", "page", "text")) in checks[CHECK].sentence
@@ -41,30 +41,30 @@ def test_capture_confirmed_by_partner_lists_both_installations(
     assert capture.by.endswith(" Ann and Bea")
 
 
-def test_different_url_server_or_page_is_reported(confirmed_capture: ConfirmedBundle, tmp_path: Path) -> None:
+def test_different_url_server_or_page_is_reported(confirmed_bundle: ConfirmedBundle, tmp_path: Path) -> None:
     elsewhere = "https://elsewhere.example/copy.jpg"
     for changes, words, state in (
         (
-            {"picture": replace(confirmed_capture.picture, server="192.0.2.9")},
+            {"picture": replace(confirmed_bundle.picture, server="192.0.2.9")},
             "the same URL and a different server ('192.0.2.9')",
             State.NOT_CHECKED,
         ),
         (
-            {"picture": replace(confirmed_capture.picture, final_url=elsewhere)},
+            {"picture": replace(confirmed_bundle.picture, final_url=elsewhere)},
             f"from a different URL, '{elsewhere}'",
             State.NOT_CHECKED,
         ),
         (
-            {"page": replace(confirmed_capture.statement.page, final_url=elsewhere)},
+            {"page": replace(confirmed_bundle.statement.page, final_url=elsewhere)},
             "Different: final URL",
             State.PASSED,
         ),
-        ({"page": replace(confirmed_capture.statement.page, server="192.0.2.9")}, "Different: server", State.PASSED),
+        ({"page": replace(confirmed_bundle.statement.page, server="192.0.2.9")}, "Different: server", State.PASSED),
     ):
-        files = confirmed_capture.seal_answers(confirmed_capture.answer_with(**changes))
+        files = confirmed_bundle.seal_answers(confirmed_bundle.answer_with(**changes))
         checks = {
             check.name: check
-            for check in Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+            for check in Verifier(confirmed_bundle.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
         }
         assert (checks[CHECK].state, checks[WHOLE].state) == (state, state)
         assert words in checks[CHECK].sentence
@@ -74,13 +74,13 @@ def test_different_url_server_or_page_is_reported(confirmed_capture: ConfirmedBu
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
 @pytest.mark.parametrize("what", ["page", "picture"])
 def test_partner_that_got_no_page_or_picture_does_not_confirm_the_capture(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path, what: str, status: int
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path, what: str, status: int
 ) -> None:
-    visited = confirmed_capture.picture if what == "picture" else confirmed_capture.statement.page
-    files = confirmed_capture.seal_answers(confirmed_capture.answer_with(**{what: replace(visited, status=status)}))
+    visited = confirmed_bundle.picture if what == "picture" else confirmed_bundle.statement.page
+    files = confirmed_bundle.seal_answers(confirmed_bundle.answer_with(**{what: replace(visited, status=status)}))
     checks = {
         check.name: check
-        for check in Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+        for check in Verifier(confirmed_bundle.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
     }
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
 
@@ -102,7 +102,7 @@ def test_partner_that_got_no_page_or_picture_does_not_confirm_the_capture(
     ],
 )
 def test_installations_that_observed_a_sighting_are_counted_per_sighting(
-    confirmed_capture: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
+    confirmed_bundle: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
 ) -> None:
     monkeypatch.setattr(cocaptures, "_get_own_operator", lambda _inspection: "Ann")
     check = cocaptures._summarize_partners(cast("Inspection", None), by, {1: {"B"}})
@@ -111,7 +111,7 @@ def test_installations_that_observed_a_sighting_are_counted_per_sighting(
 
 
 def test_cocapture_file_is_read_only_twice(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_file, times = Inspection.read_file, Counter[str]()
 
@@ -120,14 +120,14 @@ def test_cocapture_file_is_read_only_twice(
         return read_file(itself, name, limit)
 
     monkeypatch.setattr(Inspection, "read_file", count_reads)
-    Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
+    Verifier(confirmed_bundle.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_bundle.files))
     assert times["cocapture.json"] == 2  # once for its check, once for the checkpoints in it
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_false_statement_is_detected(confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str) -> None:
+def test_each_false_statement_is_detected(confirmed_bundle: ConfirmedBundle, tmp_path: Path, name: str) -> None:
     lie, check, state = LIES[name]
-    verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "lie.zip", lie(confirmed_capture)))
+    verdict = Verifier(confirmed_bundle.trust).verify(write_zip(tmp_path / "lie.zip", lie(confirmed_bundle)))
     checks = {item.name: item for item in verdict.checks}
     assert str(checks[check].state) == state, checks[check].sentence
     if check == CHECK:
@@ -136,11 +136,11 @@ def test_each_false_statement_is_detected(confirmed_capture: ConfirmedBundle, tm
 
 @pytest.mark.parametrize("name", ["Ann", "ann", "ANN ", "\uff21nn", "A\u200bnn"])
 def test_partner_with_same_operator_does_not_count(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path, name: str
 ) -> None:
-    [pin] = confirmed_capture.trust.partners
-    trust = replace(confirmed_capture.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
+    [pin] = confirmed_bundle.trust.partners
+    trust = replace(confirmed_bundle.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_bundle.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
     assert f"{name} operates both logs" in checks[CHECK].sentence
@@ -151,25 +151,25 @@ def test_partner_with_same_operator_does_not_count(
     ("name", "is_told"), [("\u0410nn", True), ("An\u0578", True), ("Анна", False), ("写真館 Bea", False)]
 )
 def test_confusable_operator_name_is_reported(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str, *, is_told: bool
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path, name: str, *, is_told: bool
 ) -> None:
-    [pin] = confirmed_capture.trust.partners
-    trust = replace(confirmed_capture.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
+    [pin] = confirmed_bundle.trust.partners
+    trust = replace(confirmed_bundle.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_bundle.files))
     [whole] = [check for check in verdict.checks if check.name == WHOLE]
     assert (whole.state, "with confusable letters" in whole.by) == (State.PASSED, is_told)
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_web_archive_statements_are_attributed_to_archive(
-    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str
+    confirmed_bundle: ConfirmedBundle, tmp_path: Path, name: str
 ) -> None:
     lie, state, words = RECORDS[name]
-    whole = Verifier(confirmed_capture.trust).verify(
-        write_zip(tmp_path / "seen.zip", seal_lie(confirmed_capture.files, lambda *_: None))
+    whole = Verifier(confirmed_bundle.trust).verify(
+        write_zip(tmp_path / "seen.zip", seal_lie(confirmed_bundle.files, lambda *_: None))
     )
-    verdict = Verifier(confirmed_capture.trust).verify(
-        write_zip(tmp_path / "told.zip", seal_lie(confirmed_capture.files, lie))
+    verdict = Verifier(confirmed_bundle.trust).verify(
+        write_zip(tmp_path / "told.zip", seal_lie(confirmed_bundle.files, lie))
     )
     [check] = [item for item in verdict.checks if item.name == ARCHIVE_CHECK]
     assert str(check.state) == state, check.sentence
