@@ -72,7 +72,7 @@ def broken_files() -> dict[str, bytes]:
         "a ZIP of another version": set_field(book, 4, 99),
         "a ZIP packed in an unknown way": set_field(book, 8, 99),
         "a ZIP said to be encrypted": set_field(book, 6, 1),
-        "a ZIP packed with another method than told": set_field(book, 8, 12),
+        "a ZIP packed with another method than stated": set_field(book, 8, 12),
         "a ZIP cut short": book[: len(book) // 2],
         "a ZIP without its end": book[:-22],
         "a ZIP with words before it": b"#!/bin/sh\n" + book,

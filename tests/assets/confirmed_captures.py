@@ -292,7 +292,7 @@ def _repeat_statement(bundle: ConfirmedBundle) -> Files:
 _PAGE = "https://copies.example/"
 LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
     "nothing": (lambda bundle: seal_lie(bundle.files, lambda *_: None), CHECK, "passed"),
-    "other bytes, told as the same": (_claim_other_bytes, CHECK, "failed"),
+    "other bytes, stated as the same": (_claim_other_bytes, CHECK, "failed"),
     "other bytes": (_report_other_bytes, CHECK, "not checked"),
     "no picture": (
         lambda bundle: bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture,

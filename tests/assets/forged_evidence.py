@@ -288,7 +288,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     ),
     "a record of a week before": (replace_responses(offset=timedelta(days=-7)), {CAPTURE: FAILED}),
     "a record of another server": (replace_responses(peer="198.51.100.7"), {CAPTURE: FAILED}),
-    "an exchange more than is told": (
+    "an exchange more than is stated": (
         lambda facts, files: replace_responses(("/", PAGE), ("/field.jpg", files[IMAGE]), ("/sorry", b"We copied it."))(
             facts, files
         ),
@@ -404,7 +404,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "one more sheet": (_replace_file("data/verdict.pdf", empty_pdf()), {"sheet": FAILED}),
     "a sheet of other tools": (_use_other_tools, {"sheet": "not checked"}),
     # the sentences and their sources
-    "a mirroring that isn't told": (_change_figures(mirrored=False), {"match:01": FAILED, "words": FAILED}),
+    "a mirroring that isn't stated": (_change_figures(mirrored=False), {"match:01": FAILED, "words": FAILED}),
     "a turn that isn't": (_change_figures(rotation=90), {"match:01": FAILED, "words": FAILED}),
     "a turn beyond all": (_change_figures(rotation=720), {"match:01": FAILED}),
     "a sentence more": (_add_words("It is certainly a copy."), {"match:01": "passed", "words": FAILED}),

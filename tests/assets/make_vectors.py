@@ -98,7 +98,7 @@ VARIANTS: dict[str, tuple[Change, tuple[str | None, str | None]]] = {
     "a sealed picture withheld": (_withhold, (None, None)),
     "counter-signed": (_countersign, (None, None)),
     "counter-signed by a device whose key was revoked": (_countersign, (None, LATE)),
-    "a sealing key revoked after the log was witnessed": (dict, (LATE, None)),
+    "a sealing key revoked after the log was timestamped": (dict, (LATE, None)),
     "a sealing key revoked before": (dict, (EARLY, None)),
     "renewed by a later checkpoint": (_renew, (None, None)),
 }

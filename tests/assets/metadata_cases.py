@@ -242,7 +242,7 @@ CASES: dict[str, Case] = {
         FULL,
     ),
     "XMP in UTF-16": Case(in_xmp(xmp("陈明").decode().encode("utf-16")), {**FULL, "author": "陈明"}),
-    "XMP with a byte that is no UTF-8": Case(
+    "XMP with a byte that isn't UTF-8": Case(
         in_xmp(xmp().replace(b"Ann", b"Jos\xe9")),
         {"title": "Harbour", "credit": "Agency"},
         (XMP_DAMAGED, ("XMP", "damaged", "author")),
@@ -280,7 +280,7 @@ CASES: dict[str, Case] = {
     ),
     # EXIF
     "EXIF 3.0 in UTF-8": Case(in_exif(tiff([(ARTIST, 129, "陈明\0".encode())])), {"author": "陈明"}),
-    "EXIF 3.0 that is no UTF-8": Case(
+    "EXIF 3.0 that isn't UTF-8": Case(
         in_exif(tiff([(ARTIST, 129, b"Jos\xe9 Lee\0")])), {}, (("EXIF", "encoding", "author"),)
     ),
     "EXIF in Latin-1": Case(
@@ -352,7 +352,7 @@ CASES: dict[str, Case] = {
         lambda: png(chunk(b"tEXt", b"Author\0Ko\xb3odziej")), {}, (("PNG text", "encoding", "author"),)
     ),
     "a PNG text in UTF-8": Case(lambda: png(chunk(b"tEXt", "Author\0陈明".encode())), {"author": "陈明"}),
-    "an iTXt that is no UTF-8": Case(
+    "an iTXt that isn't UTF-8": Case(
         lambda: png(chunk(b"iTXt", b"Author\0\0\0\0\0Jos\xe9")), {}, (("PNG text", "encoding", "author"),)
     ),
     "a PNG text whose checksum fails": Case(

@@ -177,14 +177,14 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "a log of its own": (_change_registration(), {"registration": "not checked"}),
     "a picture that is a list": (_change_registration(picture=[]), {"registration": "failed"}),
     "a number that is a list": (_change_registration(work=["W-1"]), {"registration": "failed"}),
-    "a holder whom the log doesn't name": (_declare(holder="Ben"), {"registration": "failed"}),
+    "a holder that the log doesn't name": (_declare(holder="Ben"), {"registration": "failed"}),
     "another credit than the log names": (
         _declare(_change_registration(credit="Ann"), credit="Ann / Field"), {"registration": "failed"}
     ),
     "a year that the log names": (
         _declare(_change_registration(created="2024"), created="2024"), {"registration": "not checked"}
     ),
-    "a holder of whom facts say nothing": (_change_registration(holder="Ben"), {"registration": "failed"}),
+    "a holder that the facts don't mention": (_change_registration(holder="Ben"), {"registration": "failed"}),
     "a stolen registration": (
         lambda facts, _: facts["owner"].update(name="Mallory"), {"facts": "failed"}
     ),

@@ -35,7 +35,7 @@ addEventListener('scroll', () => {
 more();
 """
 GALLERY = """
-fetch('/gallery.json').then((told) => told.json()).then((all) => {
+fetch('/gallery.json').then((response) => response.json()).then((all) => {
   for (const number of all) { const one = new Image(); one.src = `/gallery/${number}`; one.alt = `Print ${number}`;
     document.body.append(one) }
   const further = document.createElement('a'); further.href = '/further'; further.textContent = 'more';
@@ -43,7 +43,7 @@ fetch('/gallery.json').then((told) => told.json()).then((all) => {
 });
 """
 BLOB = """
-fetch(`/blob/${1}`).then((told) => told.blob()).then((blob) => {
+fetch(`/blob/${1}`).then((response) => response.blob()).then((blob) => {
   const one = new Image(); one.src = URL.createObjectURL(blob); document.body.append(one) });
 """
 SHELL = '<!doctype html><html lang="en"><title>Shop</title><style>body {{ margin: 0 }}</style><body>{0}{1}'

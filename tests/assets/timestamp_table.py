@@ -238,7 +238,7 @@ def invalid_timestamps() -> Iterator[StampKind]:
     yield bad("an accuracy below zero", accuracy=der_sequence(der_integer(-1)), openssl=True, openssl_reason=unread)
     yield bad("an accuracy of 1000 milliseconds", accuracy=accuracy(milli=1000), openssl=True, openssl_reason=unread)
     yield lax("an accuracy of no milliseconds in two bytes", accuracy=der_sequence(tlv(0x80, b"\0\0")), openssl=False, openssl_reason=der)
-    explanation = "openssl is told the time, and doesn't read the stamp's."
+    explanation = "openssl is given the time, and doesn't read the stamp's."
     yield bad("30 February", time=at("20260230120000Z"), openssl=True, openssl_reason=explanation)
     for text in ("20261320120000Z", "20261120240000Z", "20261120126000Z", "20261120120060Z", "20261120120000", "20261120120000+0000",
                  "202611201200Z", "00001120120000Z", "20261120120000.Z", "20261120120000.1234567890Z", "2026112012000٠Z"):
@@ -335,7 +335,7 @@ def paths() -> Iterator[StampKind]:
         roots=[ROOT.certificate(ROOT)],
         inside=[ISSUING.certificate(namesake)],
     )
-    yield build_kind("an authority that is pinned itself", GOOD, roots=[good], openssl=False, openssl_reason="openssl wants a root that signed itself, unless it is told -partial_chain.")
+    yield build_kind("an authority that is pinned itself", GOOD, roots=[good], openssl=False, openssl_reason="openssl wants a root that signed itself, unless it is given -partial_chain.")
     yield build_kind("a unit that is pinned itself", STRANGE, roots=[UNIT.certificate(ISSUING)])
     itself = replace(UNIT, name="Alone")
     yield build_kind(

@@ -21,7 +21,7 @@ from tests.product.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
 pytestmark = pytest.mark.timeout(600)
 KINDS: dict[str, tuple[Invention, str]] = {name: kind for family in FAMILIES.values() for name, kind in family.items()}
 BEYOND_IT = {
-    "a checkpoint that isn't signed", "a checkpoint with a byte behind", "a renewal that is no list",
+    "a checkpoint that isn't signed", "a checkpoint with a byte behind", "a renewal that isn't a list",
     "a renewal listed twice", "material twice", "a key of another holder",
 }  # fmt: skip
 """Inventions that verify.py accepts: it reads no log signature, no renewal, and not the claimed holder of the key."""

@@ -324,7 +324,7 @@ def test_observations_of_partner_are_verified_with_keys_from_outside_the_bundle(
     for number, files in enumerate((confirmed.files, later)):
         good = run_sections(unpack_files(files, tmp_path / f"good-{number}"), roots, PARTNERS_SECTION)[PARTNERS_SECTION]
         assert (good.state, "picture, page, text" in good.output) == ("passed", True), good.output
-    lies = ("other bytes, told as the same", "other bytes", "another key", "another log",
+    lies = ("other bytes, stated as the same", "other bytes", "another key", "another log",
             "no inclusion", "another salt",
             "another place in the log", "words in the statement changed", "an answer to another challenge",
             "a key that nobody pinned", "a statement copied to another capture", "missing")  # fmt: skip

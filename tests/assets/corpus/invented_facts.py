@@ -143,7 +143,7 @@ SIGHTINGS: Kinds = {
     "a status that is text": (change_facts(S + "status", "200"), "facts"),
     "another server": (change_facts(S + "peer", "198.51.100.7"), "slice:01"),
     "a certificate that nobody noted": (change_facts(S + "certificate", f"valid sha256:{'5e' * 32}"), "slice:01"),
-    "a server that is no address": (change_record("peer", "nowhere", facts=(S + "peer", "nowhere")), "slice:01"),
+    "a server that isn't an address": (change_record("peer", "nowhere", facts=(S + "peer", "nowhere")), "slice:01"),
     "another header": (change_facts(S + "headers.1.1", "saint"), "slice:01"),
     "a header more": (change_facts(S + "headers.+", ["X-Owner", "Mallory"]), "slice:01"),
     "headers in another order": (change_facts(S + "headers", lambda text: text[::-1]), "slice:01"),

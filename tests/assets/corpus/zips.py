@@ -203,7 +203,7 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
     "a line behind the end": concatenate(zip_bytes, lambda _: b"\n"),
     "zeros behind the end": concatenate(zip_bytes, lambda _: bytes(512)),
     "a program before it": concatenate(lambda _: b"#!/bin/sh\n", zip_bytes),
-    "a program before it, told by every offset": lambda files: b"#!/bin/sh\n" + build_zip(members(files), start=10),
+    "a program before it, stated by every offset": lambda files: b"#!/bin/sh\n" + build_zip(members(files), start=10),
     "a gap before the directory": lambda files: build_zip(members(files), gap=b"x" * 7),
     "a gap between directory and end": lambda files: build_zip(members(files), close=b"x" * 7),
     "a gap before a member": zip_after(change_member(FACTS, before=b"x")),

@@ -106,11 +106,11 @@ RECORDED: dict[str, tuple[Lie, dict[str, str]]] = {
     "an answer that is only announced": (
         load_resource(MOVED, b"HTTP/1.1 100 Continue\r\n", 0, None), {CAPTURE: PASSED, ARCHIVE: PASSED}
     ),
-    "a redirect to what is no address": (
+    "a redirect to an invalid address": (
         load_resource("https://copies.example/", b"HTTP/1.1 302 x\r\nLocation: http://[\r\n\r\n", 302, None),
         {CAPTURE: PASSED, ARCHIVE: PASSED},
     ),
-    "an answer at what is no address": (record_responses(("a:http://[", OK)), {CAPTURE: FAILED}),
+    "an answer at an invalid address": (record_responses(("a:http://[", OK)), {CAPTURE: FAILED}),
     "a length of 5,000 digits": (replace_responses(head=f"Content-Length: {'9' * 5000}\r\n"), {CAPTURE: PASSED}),
     "an image packed by what nobody undoes": (
         record_responses(image=b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n\x0b\x02\x80x\x03"),
@@ -134,7 +134,7 @@ RECORDED: dict[str, tuple[Lie, dict[str, str]]] = {
         load_resource(MOVED, OK + b"x", 200, b"y"), {CAPTURE: PASSED, ARCHIVE: FAILED}
     ),
     "an archive of a port beyond all": (archive_response("http://copies.example:99999/"), {ARCHIVE: FAILED}),
-    "an archive of what is no address": (archive_response("http://["), {ARCHIVE: FAILED}),
+    "an archive of an invalid address": (archive_response("http://["), {ARCHIVE: FAILED}),
     "an archive that ends early": (truncate_record, {ARCHIVE: FAILED}),
 }  # fmt: skip
 

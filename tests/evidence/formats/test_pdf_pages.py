@@ -56,7 +56,7 @@ def hostile_pdf() -> bytes:
     for number in (1, 2):
         page = writer.add_blank_page(300, 200)
         content = DecodedStreamObject()
-        content.set_data(b"BT /F 12 Tf 20 100 Td (Page %d of the deed) Tj ET /X Do" % number)
+        content.set_data(b"BT /F 12 Tf 20 100 Td (Page %d of the contract) Tj ET /X Do" % number)
         page[_to_name_object("Contents")] = writer._add_object(content)
         inner = _create_form(b"BT /F 8 Tf 5 5 Td (Inner form) Tj ET", font)
         inner[_to_name_object("AF")] = ArrayObject(
@@ -100,8 +100,8 @@ def test_extracted_pages_keep_text_without_active_content() -> None:
     assert not any(word in raw for word in (b"alert", b"hello", b"JavaScript", b"EmbeddedFile", b"OPI"))
     reader = pypdf.PdfReader(io.BytesIO(pages.data))
     first, second = (page.extract_text() for page in reader.pages)
-    assert all(text in first for text in ("Page 1 of the deed", "Inner form", "Filled in by hand"))
-    assert "Page 2 of the deed" in second
+    assert all(text in first for text in ("Page 1 of the contract", "Inner form", "Filled in by hand"))
+    assert "Page 2 of the contract" in second
     assert "/Annots" not in reader.pages[0]
     assert (pages.sizes, pages.page_count, pages.omitted_notes, pages.has_layers) == (
         ((200.0, 300.0), (300.0, 200.0)),

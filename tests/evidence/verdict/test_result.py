@@ -75,7 +75,7 @@ def test_notes_follow_the_result() -> None:
         COMPLETE_VERDICT,
         checks=(
             *CHECKS,
-            pass_check("container", f"{CONTAINER_CHANGED}: packed anew."),
+            pass_check("container", f"{CONTAINER_CHANGED}: packed again."),
             Check("anchor:a", State.PASSED, "", NOON, "for trials"),
         ),
         withheld=("data/a", "data/b"),

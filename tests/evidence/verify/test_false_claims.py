@@ -534,7 +534,7 @@ FALSE_CLAIMS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:registered": "after the case was decided"},
     ),
     "registered in 2015, by an entry of today": (declare(registered_at=LONG_AGO), {"registration": "failed"}),
-    "registered in 2015, declared anew today": (
+    "registered in 2015, declared again today": (
         declare(registered_at=LONG_AGO, opening={"edited": 1}),
         {"line:registered": "log entry of 20"},
     ),
@@ -647,7 +647,7 @@ FALSE_CLAIMS: dict[str, tuple[Invention | Lie, Expected]] = {
         change_sighting(add_metadata(FOUND_BYTES, xmp=PUBLIC_DOMAIN)),
         {"line:file": "publicdomain/zero"},
     ),
-    "a found picture whose label isn't told": (
+    "a found picture whose label isn't stated": (
         change_sighting(add_metadata(FOUND_BYTES, xmp=AI_GENERATED)),
         {"line:file": "trainedAlgorithmicMedia"},
     ),
@@ -861,7 +861,7 @@ FALSE_CLAIMS: dict[str, tuple[Invention | Lie, Expected]] = {
         ),
         {"match:01": "not checked", "says:match:01": "less than 64 pixels wide"},
     ),
-    "one visit told twice, and written otherwise": (
+    "one visit stated twice, and written otherwise": (
         repeat_visit,
         {"capture:01-2": "failed", "says:capture:01-2": "has the record of a different visit"},
     ),
@@ -1042,11 +1042,11 @@ FULL_CASE_CLAIMS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:pictures": "differs from that in the picture"},
     ),
     "a kept manifest of other words": (change_stored_manifest(lambda _: "{}"), {"credentials:01": "failed"}),
-    "a manifest that isn't told": (
+    "a manifest that isn't stated": (
         lambda facts, files, _: (facts["sightings"][0].update(provenance=None), files.pop(MANIFEST_FILE)),
         {"line:file": "a manifest by"},
     ),
-    "a label that isn't told": (
+    "a label that isn't stated": (
         lambda facts, *_: facts["sightings"][0].update(making=None),
         {"line:file": "trainedAlgorithmicMedia"},
     ),

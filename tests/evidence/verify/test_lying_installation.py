@@ -685,7 +685,7 @@ LOG_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
 }  # fmt: skip
 NETWORK_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "a name that nobody looked up": (change_connection(dns_answers=()), {"capture:01-1": FAILED}),
-    "an answer of a name server that is no address": (
+    "an answer of a name server that isn't an address": (
         change_connection(dns_answers=(PEER, "as the registry swears")), {"capture:01-1": FAILED}
     ),
     "a connection to another host than the "
@@ -728,7 +728,7 @@ NETWORK_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
             "url": f"https://{HOST}/field.jpg"}], offset=0.0,
         )), {"capture:01-1": FAILED},
     ),
-    "a clock of which a server's date isn't told": (
+    "a clock of which a server's date isn't stated": (
         change_clocks(lambda one: one.update(samples=one["samples"][:1])), {"capture:01-1": FAILED}
     ),
     "a clock that is none of those seen": (

@@ -286,7 +286,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "another owner in a further entry": (add_registration_entry(owner_name="Ben"), {"registration:01-2": "failed"}),
     "another title in a further entry": (add_registration_entry(title="Ours"), {"registration:01-2": "failed"}),
     "no owner in a further entry": (add_registration_entry(owner_name=None), {"registration:01-2": "failed"}),
-    "a party whom nobody saw": (change_facts("party.name", "saint.example"), {"party": "failed"}),
+    "a party that nobody saw": (change_facts("party.name", "saint.example"), {"party": "failed"}),
     "a part of the party's name": (change_facts("party.name", "ies.example"), {"party": "failed"}),
     "a party below the host": (change_facts("party.name", "shop.copies.example"), {"party": "failed"}),
     "a party that is a whole suffix": (change_facts("party.name", "example"), {"party": "failed"}),

@@ -56,7 +56,7 @@ def test_unusual_bundles_have_expected_results() -> None:
         "a sealed picture withheld": (4, dict.fromkeys(not_seen, "not checked")),
         "counter-signed": (0, {}),
         "counter-signed by a device whose key was revoked": (0, device),
-        "a sealing key revoked after the log was witnessed": (0, {}),
+        "a sealing key revoked after the log was timestamped": (0, {}),
         "a sealing key revoked before": (1, {"revoked": "failed"}),
         "renewed by a later checkpoint": (0, {}),
     }

@@ -79,7 +79,7 @@ def test_printable_copy_contains_documents_of_each_bundle(inline: SyncRunner) ->
     seals = [bundle.seal_digest.hex for bundle in Bundle.objects.all() if bundle.seal_digest is not None]
     assert len(seals) == 2
     assert [full_text.replace(" ", "").count(seal) for seal in seals] == [1, 1]  # in the list of exhibits
-    assert "Page 2 of the deed" in full_text  # from the owner's own PDF
+    assert "Page 2 of the contract" in full_text  # from the owner's own PDF
     assert "data/work/documents/02.pdf" in full_text
     contents = next(item for item in package.files if item["name"] == "CONTENTS.txt")
     listing = inline.services.blobs.get(Digest.from_hex(contents["digest"])).decode()
@@ -91,7 +91,7 @@ def test_opposing_party_copy_contains_no_originals(inline: SyncRunner) -> None:
     package = generate_package(inline, add_package("other-side"))
     [file] = list_printable_copies(package)
     full_text = " ".join(read_pages(inline, package, file["name"]))
-    assert "of the deed" not in full_text
+    assert "of the contract" not in full_text
     assert "They stay here." in full_text
     assert "-bundle-1-without-originals.zip" in full_text.replace(" ", "")
 

@@ -44,4 +44,4 @@ def test_opt_out_hosts_are_listed_with_their_signals_and_cases(inline: SyncRunne
     assert {opt_out.host: opt_out.cases for opt_out in opt_outs.find_opt_outs(watch)} == {host: [], "other.example": []}
     for number in range(2, 5):
         Crawl.objects.create(watch=watch, number=number, started_at=now())
-    assert opt_outs.find_opt_outs(watch) == [], "what newer runs weren't told any more isn't told on"
+    assert opt_outs.find_opt_outs(watch) == [], "what newer runs no longer receive is not passed on"

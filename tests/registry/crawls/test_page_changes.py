@@ -156,7 +156,7 @@ def test_linked_known_page_is_queued_only_if_dated_as_changed(db: None) -> None:
     assert next_urls(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
     changed, new = page_changes.filter_links(crawl, [(links[0], now() - DAY), (links[1], None), (links[3], None)])
     assert (changed.pattern, new.pattern) == ("", links[3].pattern), "what has changed isn't left out as repetitive"
-    assert next_urls(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
+    assert next_urls(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything again says nothing"
     assert next_urls(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
 
 

@@ -529,14 +529,14 @@ def test_single_key_press_decides_a_case_and_the_next_picture_is_preloaded(site:
     assert median(durations) <= 50
 
 
-WAIT_UNTIL_IDLE = """() => new Promise((told) => {
+WAIT_UNTIL_IDLE = """() => new Promise((resolve) => {
   let [last, calm, all] = [performance.now(), 0, 0];
   const frame = (now) => {
     calm = now - last < 34 ? calm + 1 : 0;
     last = now;
     all += 1;
     if (calm < 12 && all < 600) requestAnimationFrame(frame);
-    else told();
+    else resolve();
   };
   requestAnimationFrame(frame);
 })"""
@@ -545,11 +545,11 @@ WAIT_UNTIL_IDLE = """() => new Promise((told) => {
 
 
 MEASURE_LATENCY = """() => {
-  window.measured = new Promise((told) => document.addEventListener("keydown", () => {
+  window.measured = new Promise((resolve) => document.addEventListener("keydown", () => {
     const begun = performance.now();
     setTimeout(async () => {
       await Promise.all([...document.querySelectorAll(".item.current img")].map((one) => one.decode()));
-      requestAnimationFrame(() => told(performance.now() - begun));
+      requestAnimationFrame(() => resolve(performance.now() - begun));
     });
   }, {capture: true, once: true}));
 }"""

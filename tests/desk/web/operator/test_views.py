@@ -456,7 +456,7 @@ def test_custom_timestamp_service_is_added_with_its_root_after_a_response(
         invalid_root = SimpleUploadedFile("root.pem", b"no root")
         assert is_refused(urls=authority.url, roots=invalid_root)
         typed_url = select(add_service(urls=authority.url), "details[open] #tsa-urls::attr(value)").get()
-        assert typed_url == authority.url, "what was typed stays"
+        assert typed_url == authority.url, "the typed text stays"
         assert is_refused(urls=authority.url)
         assert is_refused(urls=authority.url, roots=root, name="../x")
         assert is_refused(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))

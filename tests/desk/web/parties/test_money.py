@@ -237,7 +237,7 @@ def test_invoice_for_agreed_amount_is_cancelled_by_a_second_invoice(studio: Owne
     ):
         page_text = collapse_whitespace(ann.post(new, INVOICE_FORM | change).content.decode())
         assert expected in page_text, change
-        assert ">IBAN DE00</textarea>" in page_text.split('<details class="no-print" open>')[1], "what was typed stays"
+        assert ">IBAN DE00</textarea>" in page_text.split('<details class="no-print" open>')[1], "the typed text stays"
     ann.post(new, INVOICE_FORM)
     invoice = Invoice.objects.get()
     ann.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "120"})

@@ -116,7 +116,7 @@ def test_pages_are_numbered_and_bookmarks_point_to_documents(sealed_document: Se
         str(bookmark.title): reader.get_destination_page_number(bookmark) or 0 for bookmark in _flatten(reader.outline)
     }
     assert (marks["Exhibit 1 · Exhibit sheet"], marks["Exhibit 2 · Exhibit sheet"]) == (first, second)
-    assert "Page 1 of the deed" in texts[marks[f"1.1 {phrase('cnlist.document', title='01.pdf')}"]]
+    assert "Page 1 of the contract" in texts[marks[f"1.1 {phrase('cnlist.document', title='01.pdf')}"]]
     listed = "".join(texts[1:first])
     for title, page in marks.items():
         if title[:1].isdigit():
@@ -170,7 +170,7 @@ def test_printable_copy_has_no_active_content_and_is_deterministic(sealed_docume
 def test_page_labels_are_placed_below_the_original_page(pdf: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     page = reader.pages[
-        next(number for number, text in enumerate(_extract_page_texts(pdf)) if "Page 2 of the deed" in text)
+        next(number for number, text in enumerate(_extract_page_texts(pdf)) if "Page 2 of the contract" in text)
     ]
     assert float(page.mediabox.width) > float(page.mediabox.height)  # as on the second page of hostile_pdf
     content = page.get_contents()
