@@ -46,7 +46,7 @@ class VectorSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """Durable state of an index."""
+    """Statistics on the stored state of an index."""
 
     count: int = 0  # number of entries
     sequence: int = 0  # highest change number that the index contains

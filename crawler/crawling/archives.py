@@ -179,7 +179,7 @@ def _read_parts(
 
 
 def _list_parts(path: Path, name: str, resume_after: str) -> Iterator[str]:
-    """Yield the archive itself, or the WARC files in a WACZ file (WACZ 1.1.1, 4), from ``resume_after`` on."""
+    """Yield the archive itself, or the WARC files in a WACZ file (WACZ 1.1.1, section 4), from ``resume_after`` on."""
     if not path.name.lower().endswith(_WACZ_SUFFIX):
         yield name
         return

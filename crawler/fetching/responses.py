@@ -184,7 +184,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
 
 
 def _explain_ignored_request(message: str) -> tuple[str, str]:
-    """Return reason and sentence of errors that Scrapy's middlewares distinguish only by their text."""
+    """Return the reason and the sentence for errors that Scrapy's middlewares distinguish only by their text."""
     if "redirect" in message:
         return Reason.REDIRECTS, Sentence("The server redirects too many times.")
     return Reason.TOO_LARGE, "The decompressed response exceeds the size limit."

@@ -134,7 +134,7 @@ class ListFile:
         """Yield the lines after the first ``after`` lines.
 
         Raises:
-            RefusedError: The file cannot be read, or not to its end.
+            RefusedError: The file cannot be read to its end.
         """
         try:
             with self.path.open("rb") as file:

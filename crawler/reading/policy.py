@@ -78,7 +78,7 @@ class SitePolicy:
         return tuple(dict.fromkeys(self.rules.sitemaps)) if self.rules is not None else ()
 
     def with_reservations(self, reservations: tuple[Reservation, ...]) -> "SitePolicy":
-        """Return a copy with the rules of TDMRep."""
+        """Return a copy with these TDMRep rules."""
         return replace(self, reservations=reservations)
 
     def find_reservation(self, url: str) -> Reservation | None:

@@ -97,7 +97,7 @@ def _make_link(services: Services, preference: MailChoice, path: str) -> str:
 
 
 def _list_open_cases(owner: Owner, events: Sequence[Event]) -> list[tuple[int, str]]:
-    """Return the new cases that still await a decision, each with its site, most likely first."""
+    """Return the new cases that still await a decision, each with its site, the most likely copies first."""
     case_numbers = {event.about["case"] for event in events if event.kind == EventKind.CASE_OPENED}
     rows = scoped.list_owner_cases(owner).filter(number__in=case_numbers, decision=Case.Decision.OPEN, is_pending=True)
     return list(rows.order_by("-likelihood", "number").values_list("pk", "party"))

@@ -54,7 +54,7 @@ def _list_submissions(work: Work) -> QuerySet[LogSubmission]:
 
 
 def get_registration(work: Work) -> Registration | None:
-    """Return the current state of a work's registration; ``None`` without one."""
+    """Return the current state of a work's registration; ``None`` if the work has none."""
     return None if work.registration is None else to_registration(work.registration)
 
 

@@ -57,19 +57,19 @@ def test_same_works_and_seed_give_same_bytes_and_plan(built_sites: tuple[Path, P
 
 
 @pytest.mark.long
-def test_each_edit_is_used_for_four_copies_and_each_work_for_two_or_three(built_sites: tuple[Path, Plan]) -> None:
+def test_each_edit_is_used_for_two_copies_and_each_work_for_one_or_two(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
-    assert Counter(use.edit for use in plan.planted_uses) == dict.fromkeys(EDIT_NAMES, 4)
-    assert set(Counter(use.work for use in plan.planted_uses).values()) == {2, 3}
+    assert Counter(use.edit for use in plan.planted_uses) == dict.fromkeys(EDIT_NAMES, 2)
+    assert set(Counter(use.work for use in plan.planted_uses).values()) == {1, 2}
     assert len({(use.work, use.site) for use in plan.planted_uses}) == len(plan.planted_uses)
 
 
 @pytest.mark.long
-def test_sites_contain_300_pictures_with_unique_urls(built_sites: tuple[Path, Plan]) -> None:
+def test_sites_contain_200_pictures_with_unique_urls(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
     groups = (plan.planted_uses, plan.licensed_uses, plan.lookalike_images, plan.unrelated_images, plan.traps)
     addresses = [sighting.image_url for group in groups for sighting in group]
-    assert 290 <= plan.picture_count <= 310
+    assert 190 <= plan.picture_count <= 210
     assert len(addresses) == len(set(addresses))
 
 
@@ -137,8 +137,8 @@ def test_sitemap_and_feed_are_well_formed_and_link_own_pages(built_sites: tuple[
     feed = ET.parse(find_file(root, notes.start_url)).getroot()  # noqa: S314 - our own file
     pages = [loc.text or "" for loc in sitemap.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
     links = [item.findtext("link") or "" for item in feed.iter("item")]
-    assert len(pages) > 8
-    assert len(links) > 8
+    assert len(pages) > 5
+    assert len(links) > 5
     assert all(find_file(root, url).exists() for url in pages + links)
 
 

@@ -16,7 +16,7 @@ from tests.assets.desk_scene import patterns
 TEMPLATES = CHECKOUT / "desk" / "web" / "templates"
 FORM = re.compile(r"<form\b(.*?)</form>", re.DOTALL)
 ACTION = re.compile(r"""action="\{% url '([\w-]+)'""")
-ACTION_VALUE = re.compile(r'name="(?:do|deed|decision|decide)" value="([^"]*)"')
+ACTION_VALUE = re.compile(r'name="(?:do|action|decision|decide)" value="([^"]*)"')
 TAG = re.compile(r"\{[%{].*?[%}]\}")
 
 SIGNED_BY_PERSON = "is signed, sent or worded by a person who has read it"

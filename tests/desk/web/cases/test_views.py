@@ -184,7 +184,7 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
     decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org"))
 
     def perform_action(name: str) -> str:
-        response = ann.post(reverse("case-action", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
+        response = ann.post(reverse("case-action", args=["studio", 1]), {"action": name, "words": "Why."}, follow=True)
         return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', response.content.decode()))
 
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))

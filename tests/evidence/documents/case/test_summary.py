@@ -87,7 +87,7 @@ def test_first_page_states_facts_with_sources() -> None:
         "since": "2026-11-18 11:46:55 UTC recorded",
         "found_digest": f"{match.picture.hex} sealed",
         "registered_digest": f"{match.work_picture.hex} sealed",
-        "witnessed": part("sheet.timestamp"),
+        "timestamp": part("sheet.timestamp"),
     }
     found = rows.replace(" ", "").replace("recorded", "", 0)
     for label, value in stated.items():
