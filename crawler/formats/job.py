@@ -169,9 +169,15 @@ class UserAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SheetLinks:
-    """URLs in a style sheet."""
+class StyleSheet:
+    """URLs in a style sheet, with the validators for the next conditional request (RFC 9110, 13).
 
+    Without validators, the next request must be unconditional.
+    """
+
+    url: str  # as found, made absolute
+    etag: str = ""  # as the server sent it, or empty
+    last_modified: str = ""  # as the server sent it, or empty
     images: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()  # further style sheets
 
@@ -183,7 +189,6 @@ class EarlierVisit:
     etag: str = ""  # as the server sent it, or empty
     last_modified: str = ""  # as the server sent it, or empty
     digest: Digest | None = None  # digest of the earlier bytes of an image
-    sheet: SheetLinks | None = None  # URLs in the earlier style sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +230,8 @@ class Job:
     ca_bundle: Path | None = None  # certificate authorities (PEM) to use instead of certifi's
     denied_hosts: Mapping[str, str] = field(default_factory=dict)
     """Hosts that are not visited, with all hosts below, and the reason: opt-outs and the operator's own list."""
-    known: Mapping[str, EarlierVisit] = field(default_factory=dict)  # earlier visits by URL
+    known: Mapping[str, EarlierVisit] = field(default_factory=dict)  # earlier visits to pages and images by URL
+    known_sheets: tuple[StyleSheet, ...] = ()  # fetched by earlier jobs
     scope: Scope = field(default_factory=Scope)  # hosts whose pages are followed
     render: Render = Render.NEVER
     """Pages that a browser renders after they have been read as served.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from crawler.formats.job import Kind, Link, RenderingCounts, SheetLinks
+from crawler.formats.job import Kind, Link, RenderingCounts, StyleSheet
 from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence, to_plain
@@ -35,19 +35,6 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedSheet:
-    """A style sheet that was fetched for a page, with validators for the next conditional request.
-
-    Without validators, the next request must be unconditional.
-    """
-
-    url: str  # as found, made absolute
-    etag: str  # as the server sent it, or empty
-    last_modified: str  # as the server sent it, or empty
-    links: SheetLinks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PageLine:
     """A visited URL with all its images."""
 
@@ -69,7 +56,7 @@ class PageLine:
     modified: Mapping[str, datetime] = field(default_factory=dict)  # last changes of links, as a sitemap or feed states
     sightings: tuple[Sighting, ...] = ()  # the images
     refusals: tuple[Refusal, ...] = ()  # images not stored; each once per job, unless a retry may succeed
-    sheets: tuple[FetchedSheet, ...] = ()  # new or changed style sheets; each once per job
+    sheets: tuple[StyleSheet, ...] = ()  # new or changed style sheets; each once per job
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Items omitted because of limits, and unreadable entries of lists; as in the counts."""
     signals: Signals = field(default_factory=Signals)  # machine-readable signals

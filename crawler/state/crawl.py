@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.formats.job import EarlierVisit, Job, Kind, SheetLinks, Target
+from crawler.formats.job import EarlierVisit, Job, Kind, StyleSheet, Target
 from crawler.formats.lines import Counts, Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.reading.sniff import check_picture
@@ -50,6 +50,7 @@ class Crawl:
         self.resolver_errors: dict[str, RefusedError] = {}  # errors of the resolver, by host
         self.policies: dict[str, SitePolicy] = {}  # crawling rules, by origin
         self.http2: set[tuple[str, int]] = set()  # servers that offered HTTP/2, by name and port
+        self.known_sheets = {sheet.url: sheet for sheet in job.known_sheets}
         self.known_visits = {normalise_url(url): earlier for url, earlier in job.known.items()}
         self._agent = job.user_agent.to_header()
         self._denial_reasons = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
@@ -103,18 +104,18 @@ class Crawl:
         earlier_visit = self._get_earlier_visit(url)
         return earlier_visit if earlier_visit.digest else None
 
-    def get_known_sheet(self, url: str) -> SheetLinks | None:
-        """Return the URLs in a style sheet as it was at an earlier visit."""
-        return self._get_earlier_visit(url).sheet
-
     def build_conditional_headers(self, url: str) -> dict[str, str]:
         """Return conditional request headers if an earlier visit is known (RFC 9110, 13.1)."""
-        earlier_visit = self._get_earlier_visit(url)
-        headers = {"If-None-Match": earlier_visit.etag, "If-Modified-Since": earlier_visit.last_modified}
-        return {name: value for name, value in headers.items() if value}
+        return build_conditional_headers(self._get_earlier_visit(url))
 
     def _get_earlier_visit(self, url: str) -> EarlierVisit:
         return (self.known_visits.get(normalise_url(url)) if self.known_visits else None) or EarlierVisit()
+
+
+def build_conditional_headers(earlier: EarlierVisit | StyleSheet) -> dict[str, str]:
+    """Return the headers of a conditional request with the validators of an earlier response (RFC 9110, 13.1)."""
+    headers = {"If-None-Match": earlier.etag, "If-Modified-Since": earlier.last_modified}
+    return {name: value for name, value in headers.items() if value}
 
 
 class Spool:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from crawler.formats.job import Kind, Link, Target
-from crawler.formats.lines import FetchedSheet, PageLine, Refusal, Signals
+from crawler.formats.job import Kind, Link, StyleSheet, Target
+from crawler.formats.lines import PageLine, Refusal, Signals
 from crawler.reading.document import Document, FoundImage
 from exhibit.clock import now
 from exhibit.types import FetchedPicture, Sighting, SourceStatement, SourceStatementKind
@@ -46,7 +46,7 @@ class Visit:
         self.render_seconds = 0.0
         self.sheets: set[str] = set()  # URLs of requested style sheets
         self.imported_sheets = 0  # number of these that are imported by other sheets
-        self.fetched_sheets: list[FetchedSheet] = []  # those that this visit reports
+        self.fetched_sheets: list[StyleSheet] = []  # those that this visit reports
         self.is_over = False
         self._on_done = on_done
         self._pending_count = 1

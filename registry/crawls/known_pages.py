@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from django.db import transaction
 from django.db.models import Q
 
-from crawler.formats.job import EarlierVisit, Kind, Render, SheetLinks
+from crawler.formats.job import Kind, Render, StyleSheet
 from crawler.formats.lines import PageLine, RefusalLine
 from crawler.state.novelty import (
     MAX_IDLE_PAGES,
@@ -67,8 +67,8 @@ def _store_sheets(crawl: Crawl, pages: Iterable[PageLine]) -> None:
             url=to_storable(sheet.url),
             etag=to_storable(sheet.etag),
             last_modified=to_storable(sheet.last_modified),
-            images=[to_storable(url) for url in sheet.links.images],
-            imports=[to_storable(url) for url in sheet.links.imports],
+            images=[to_storable(url) for url in sheet.images],
+            imports=[to_storable(url) for url in sheet.imports],
             run=crawl.number,
         )
         for key, sheet in sorted(sheets.items())
@@ -82,23 +82,23 @@ def _store_sheets(crawl: Crawl, pages: Iterable[PageLine]) -> None:
     )
 
 
-def load_sheets(crawl: Crawl) -> dict[str, EarlierVisit]:
-    """Return the style sheets that the watch has fetched, by URL, for conditional requests.
+def load_sheets(crawl: Crawl) -> tuple[StyleSheet, ...]:
+    """Return the style sheets that the watch has fetched, for conditional requests.
 
     Each sheet is received completely again after :data:`registry.crawls.page_changes.MAX_RUNS` runs.
     """
     if crawl.everything:
-        return {}
-    sheets: dict[str, EarlierVisit] = {}
+        return ()
+    sheets: list[StyleSheet] = []
     remaining_length = MAX_SHEETS_LENGTH
     rows = crawl.watch.known_sheets.filter(run__gt=crawl.number - page_changes.MAX_RUNS).order_by("-run", "pk")
     for row in rows[:MAX_KNOWN_SHEETS]:
         remaining_length -= sum(map(len, (row.url, *row.images, *row.imports)))
         if remaining_length < 0:
             break
-        links = SheetLinks(images=tuple(row.images), imports=tuple(row.imports))
-        sheets[row.url] = EarlierVisit(etag=row.etag, last_modified=row.last_modified, sheet=links)
-    return sheets
+        urls = {"images": tuple(row.images), "imports": tuple(row.imports)}
+        sheets.append(StyleSheet(url=row.url, etag=row.etag, last_modified=row.last_modified, **urls))
+    return tuple(sheets)
 
 
 def _get_validators(page: PageLine, *, is_rendering: bool) -> tuple[str, str]:

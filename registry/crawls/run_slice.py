@@ -206,6 +206,7 @@ def make_job(
         allowed_networks=config.allowed_networks,
         denied_hosts=denied_hosts,
         known=_load_known_content(row.crawl, targets),
+        known_sheets=known_pages.load_sheets(row.crawl),
         scope=_make_scope(row.crawl.sources),
         render=Render(watch.budget.get("render", Render.NEVER)),
         rendered=load_render_gains(row.crawl) if watch.budget.get("render") == Render.AUTO else {},
@@ -235,7 +236,7 @@ def _load_known_content(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Ea
     """Return validators and digests from earlier crawls for the slice's pages and their images."""
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
     page_validators = page_changes.load_validators(crawl, pages)
-    known_by_url = known_pages.load_sheets(crawl) | {
+    known_by_url = {
         url: EarlierVisit(etag=etag, last_modified=last_modified)
         for url, (etag, last_modified) in page_validators.items()
     }

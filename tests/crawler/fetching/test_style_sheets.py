@@ -7,7 +7,7 @@ from scrapy.http import Response
 
 from crawler.fetching.images import IMAGE, ImageFetcher
 from crawler.fetching.style_sheets import SHEET, StyleSheetFetcher
-from crawler.formats.job import EarlierVisit, Job, SheetLinks, Target
+from crawler.formats.job import Job, StyleSheet, Target
 from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEETS, OmittedItem
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
@@ -18,9 +18,9 @@ PAGE, SHEET_URL = "http://a.example/page", "http://a.example/css/site.css"
 class RequestedSheets:
     """Requests of style sheets and images; nothing responds to them automatically."""
 
-    def __init__(self, folder: Path, known: Mapping[str, EarlierVisit] | None = None) -> None:
+    def __init__(self, folder: Path, known: tuple[StyleSheet, ...] = ()) -> None:
         self.requests: list[Request] = []
-        crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),), known=known or {}), lambda _line: None)
+        crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),), known_sheets=known), lambda _line: None)
         send: Callable[[Request], None] = self.requests.append
         self.sheets = StyleSheetFetcher(crawl, ImageFetcher(crawl, send), send)
 
@@ -102,8 +102,8 @@ def test_unavailable_style_sheet_does_not_block_visit_and_is_counted(
 
 
 def test_known_style_sheet_is_requested_conditionally_and_its_urls_are_used_again(tmp_path: Path) -> None:
-    known = EarlierVisit(etag='"1"', sheet=SheetLinks(images=("http://a.example/i.jpg",), imports=()))
-    requested = RequestedSheets(tmp_path, {SHEET_URL: known})
+    known = StyleSheet(url=SHEET_URL, etag='"1"', images=("http://a.example/i.jpg",))
+    requested = RequestedSheets(tmp_path, (known,))
     page = visit()
     requested.sheets.request_sheets(page, [SHEET_URL, "http://a.example/css/new.css"])
     first, second = (request.headers for request in requested.requests)
@@ -123,7 +123,7 @@ def test_changed_style_sheet_is_reported_with_its_validators_once(tmp_path: Path
     requested.respond("http://a.example/css/plain.css", b"a{}")
     [sheet] = first.fetched_sheets + second.fetched_sheets
     assert (sheet.url, sheet.etag, sheet.last_modified) == (SHEET_URL, '"2"', "then")
-    assert sheet.links == SheetLinks(images=("http://a.example/css/i.jpg",))
+    assert sheet.images == ("http://a.example/css/i.jpg",)
 
 
 @pytest.mark.parametrize(
@@ -139,18 +139,18 @@ def test_changed_style_sheet_is_reported_with_its_validators_once(tmp_path: Path
 def test_known_sheet_that_must_be_fetched_again_is_reported_without_validators(
     tmp_path: Path, body: bytes, headers: dict[str, str], meta: dict[str, int]
 ) -> None:
-    requested = RequestedSheets(tmp_path, {SHEET_URL: EarlierVisit(etag='"1"', sheet=SheetLinks())})
+    requested = RequestedSheets(tmp_path, (StyleSheet(url=SHEET_URL, etag='"1"'),))
     page = visit()
     requested.sheets.request_sheets(page, [SHEET_URL])
     requested.requests[0].meta.update(meta)
     requested.respond(SHEET_URL, body, headers=headers)
     [sheet] = page.fetched_sheets
-    assert (sheet.etag, sheet.last_modified, sheet.links) == ("", "", SheetLinks())
+    assert sheet == StyleSheet(url=SHEET_URL)
 
 
 def test_not_modified_response_of_another_url_leads_to_a_complete_request(tmp_path: Path) -> None:
-    known = EarlierVisit(etag='"1"', sheet=SheetLinks(images=("http://a.example/old.jpg",)))
-    requested = RequestedSheets(tmp_path, {SHEET_URL: known})
+    known = StyleSheet(url=SHEET_URL, etag='"1"', images=("http://a.example/old.jpg",))
+    requested = RequestedSheets(tmp_path, (known,))
     requested.sheets.request_sheets(visit(), [SHEET_URL])
     requested.requests[0].meta["redirect_times"] = 1
     requested.respond(SHEET_URL, b"", 304)

@@ -440,9 +440,9 @@ def test_unchanged_site_is_answered_without_bytes_in_the_second_run(inline: Sync
     sheet = watch.known_sheets.get()
     assert sheet.images == [site.url("/new.jpg")]
     last_crawl = watch.crawls.latest("number")
-    assert set(known_pages.load_sheets(last_crawl)) == {site.url("/style.css")}
+    assert [known.url for known in known_pages.load_sheets(last_crawl)] == [site.url("/style.css")]
     last_crawl.number += page_changes.MAX_RUNS
-    assert known_pages.load_sheets(last_crawl) == {}
+    assert known_pages.load_sheets(last_crawl) == ()
 
 
 def test_page_that_is_also_named_as_a_style_sheet_is_read_as_a_page(inline: SyncRunner, site: Shop) -> None:
